@@ -1,0 +1,84 @@
+"""The Roentgen kernel, seen from Python.
+
+Everything here imports on plain Linux too; what only Roentgen's kernel can tell
+raises :class:`NotAvailable` there, with a sentence that says so.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import _roentgen
+
+__all__ = [
+    "Memory",
+    "NotAvailable",
+    "counters",
+    "cpu_count",
+    "current_core",
+    "is_roentgen",
+    "memory",
+    "uptime",
+]
+
+
+class NotAvailable(OSError):
+    """The kernel under this interpreter has no such facility."""
+
+
+class Memory(NamedTuple):
+    """The machine's memory in bytes; ``total`` is the sum of all other fields."""
+
+    total: int
+    free: int
+    page_tables: int
+    user: int
+    kernel_heap: int
+    kernel_stacks: int
+    boot: int
+
+
+def is_roentgen() -> bool:
+    """Say whether this interpreter runs on Roentgen's own kernel."""
+    return _roentgen.version() is not None
+
+
+def _require(what: str) -> None:
+    if not is_roentgen():
+        raise NotAvailable(
+            f"roentgen.{what}() needs the Roentgen kernel; this interpreter runs on Linux"
+        )
+
+
+def cpu_count() -> int:
+    """Return the number of cores that are up."""
+    return _roentgen.cpu_count()
+
+
+def current_core() -> int:
+    """Return the core that the calling thread runs on, counted from 0."""
+    return _roentgen.current_core()
+
+
+def uptime() -> float:
+    """Return the seconds since the kernel started."""
+    return _roentgen.uptime()
+
+
+def memory() -> Memory:
+    """Return how the machine's memory is used, in bytes.
+
+    :raises NotAvailable: where the kernel is not Roentgen's.
+    """
+    _require("memory")
+    return Memory(*_roentgen.memory())
+
+
+def counters() -> dict[str, int]:
+    """Return every counter of the kernel by its name.
+
+    :raises NotAvailable: where the kernel is not Roentgen's.
+    """
+    _require("counters")
+    pairs = (line.rsplit(" ", 1) for line in _roentgen.counters().splitlines())
+    return {name: int(value) for name, value in pairs}

@@ -1,0 +1,27 @@
+//! The `python` ELF: RustPython as published, its frozen standard library, and the
+//! package `roentgen` with its native half `_roentgen`.
+//!
+//! The same file runs on Roentgen and on Linux; what only Roentgen's kernel can do
+//! says so when it is asked for elsewhere.
+
+mod native;
+
+use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
+use rustpython_vm::py_freeze;
+
+/// What `sys._stdlib_dir` says; the library itself is frozen into this file.
+const STDLIB_DIR: &str = "/usr/lib/python3.14";
+
+fn main() -> std::process::ExitCode {
+    let builder = InterpreterBuilder::new().init_stdlib();
+    let native = native::module_def(&builder.ctx);
+    let builder = builder
+        .add_native_module(native)
+        .add_frozen_modules(py_freeze!(dir = "../lib"))
+        .init_hook(|vm| {
+            if let Some(state) = rustpython_vm::common::rc::PyRc::get_mut(&mut vm.state) {
+                state.config.paths.stdlib_dir = Some(STDLIB_DIR.to_owned());
+            }
+        });
+    rustpython::run(builder)
+}
