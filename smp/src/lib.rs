@@ -1,0 +1,31 @@
+//! Many cores: who they are, how they start, how they interrupt one another, and what
+//! time they agree on.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | [`madt`] | the firmware's list of cores and interrupt controllers, read with suspicion |
+//! | [`apic`] | this core's local APIC: IPIs, end of interrupt, one-shot timer |
+//! | [`ioapic`] | device interrupts: I/O APICs, ISA overrides, the legacy PIC silenced |
+//! | [`bringup`] | INIT-SIPI-SIPI for all cores at once, with a report |
+//! | [`clock`] | time-stamp counter calibration, tick conversion, warp check |
+//!
+//! What is not here: the trampoline page, per-core storage, interrupt handlers and
+//! memory mapping belong to the kernel. Protocols see hardware through small traits, so
+//! that the same source runs on the host under test.
+//!
+//! "SDM" in comments is Intel's Software Developer's Manual (order number 325462).
+#![no_std]
+
+extern crate alloc;
+
+#[cfg(test)]
+extern crate std;
+
+pub mod apic;
+pub mod bringup;
+pub mod clock;
+pub mod ioapic;
+pub mod madt;
+
+/// The most cores that are brought up. Further ones are reported and left alone.
+pub const MAX_CORES: usize = 256;
