@@ -1,0 +1,166 @@
+//! Interrupts: vectors, the local APIC's timer, interrupts between cores, device lines.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use smp::apic::{LocalApic, Timer, Vectors};
+
+use super::{Core, this};
+use crate::memory::tlb;
+use crate::sync::{InterruptsOff, IrqLock};
+use crate::time;
+
+/// First vector of device lines: ISA line n has vector `DEVICES + n`.
+pub const DEVICES: u8 = 0x30;
+/// Number of ISA lines.
+pub const DEVICE_LINES: u8 = 16;
+/// Wakes a core: something is in its inbox, or a thread has to look at its signals.
+pub const WAKE: u8 = 0xf0;
+/// Asks a core to flush its TLB.
+pub const SHOOTDOWN: u8 = 0xf1;
+const TIMER: u8 = 0xf2;
+const ERROR: u8 = 0xfe;
+const SPURIOUS: u8 = 0xff;
+
+crate::counters! {
+    /// Timer interrupts.
+    static TIMER_INTERRUPTS = "timer_interrupts";
+    /// Interrupts from other cores.
+    static CORE_INTERRUPTS = "ipis_received";
+    /// Interrupts from devices.
+    static DEVICE_INTERRUPTS = "device_interrupts";
+    /// Interrupts that no handler knows, and errors of the APIC.
+    static STRAY_INTERRUPTS = "stray_interrupts";
+}
+
+/// This core's APIC.
+pub struct CoreApic {
+    apic: LocalApic,
+    /// How deadlines are told to its timer; None before the clock is calibrated.
+    timer: Option<Timer>,
+}
+
+/// Where the xAPIC's registers are mapped; 0: not mapped.
+static XAPIC: AtomicU64 = AtomicU64::new(0);
+/// What handles a device line.
+type Handler = fn();
+static HANDLERS: IrqLock<[Option<Handler>; DEVICE_LINES as usize]> =
+    IrqLock::new([None; DEVICE_LINES as usize]);
+
+/// Says where the xAPIC's registers are mapped, for cores without x2APIC.
+pub fn set_xapic_base(address: u64) {
+    XAPIC.store(address, Ordering::Relaxed);
+}
+
+/// Enables the running core's APIC, without its timer.
+///
+/// # Errors
+/// There is none, or it cannot be reached.
+pub fn enable_apic() -> Result<(), smp::apic::ApicError> {
+    let off = InterruptsOff::new();
+    let base = XAPIC.load(Ordering::Relaxed);
+    let vectors = Vectors {
+        timer: TIMER,
+        error: ERROR,
+        spurious: SPURIOUS,
+    };
+    // SAFETY: this core, interrupts off, once; the handlers stand; the mapping stays.
+    let apic = unsafe { LocalApic::enable(vectors, (base != 0).then_some(base)) }?;
+    // SAFETY: this core's own field, interrupts off.
+    unsafe { *this(&off).apic.get() = Some(CoreApic { apic, timer: None }) };
+    Ok(())
+}
+
+/// Lets this core's timer be armed: the frequencies of the time stamp counter and of
+/// the APIC's own clock.
+pub fn enable_timer(tsc_hz: u64, count_hz: u64) {
+    let off = InterruptsOff::new();
+    // SAFETY: this core's own field, interrupts off.
+    if let Some(core) = unsafe { &mut *this(&off).apic.get() } {
+        core.timer = Some(Timer::new(core.apic.timer_mode(), tsc_hz, count_hz));
+    }
+}
+
+/// This core's APIC; None so early that there is none.
+pub fn with_apic<T>(off: &InterruptsOff, use_it: impl FnOnce(&LocalApic) -> T) -> Option<T> {
+    // SAFETY: this core's own field, interrupts off; `LocalApic`'s calls take `&self`.
+    unsafe { &*this(off).apic.get() }
+        .as_ref()
+        .map(|core| use_it(&core.apic))
+}
+
+/// Interrupts another core.
+pub fn send(core: &Core, vector: u8) {
+    let off = InterruptsOff::new();
+    with_apic(&off, |apic| apic.send_ipi(vector, core.apic_id));
+}
+
+/// Makes a core leave user mode for a moment, so that it sees signals. Nothing for the
+/// running core, which is in the kernel already.
+pub fn nudge(core: usize) {
+    let off = InterruptsOff::new();
+    if core != this(&off).id
+        && let Some(core) = super::by_id(core)
+    {
+        send(core, WAKE);
+    }
+}
+
+/// Arms this core's timer for the next of its deadlines.
+pub fn arm_timer(off: &InterruptsOff) {
+    let core = this(off);
+    let next = [time::next_deadline(off), core.scheduler.quantum_end(off)];
+    let Some(deadline) = next.into_iter().flatten().min() else {
+        return;
+    };
+    // SAFETY: this core's own field, interrupts off.
+    if let Some(CoreApic {
+        apic,
+        timer: Some(timer),
+    }) = unsafe { &*core.apic.get() }
+    {
+        apic.arm_deadline(timer, deadline.to_ticks().max(1));
+    }
+}
+
+/// Lets `handler` serve an ISA line.
+pub fn set_handler(line: u8, handler: Handler) {
+    if let Some(slot) = HANDLERS.lock().get_mut(usize::from(line)) {
+        *slot = Some(handler);
+    }
+}
+
+/// An interrupt of this core; interrupts are off.
+pub(super) fn handle(vector: u8) {
+    let off = InterruptsOff::new();
+    let core = this(&off);
+    core.interrupts.fetch_add(1, Ordering::Relaxed);
+    if vector == SPURIOUS {
+        STRAY_INTERRUPTS.add(1);
+        return;
+    }
+    with_apic(&off, LocalApic::end_of_interrupt);
+    match vector {
+        TIMER => {
+            TIMER_INTERRUPTS.add(1);
+            time::run_expired(&off);
+            core.scheduler.tick(&off);
+            arm_timer(&off);
+        }
+        WAKE => {
+            CORE_INTERRUPTS.add(1);
+            core.scheduler.tick(&off);
+        }
+        SHOOTDOWN => {
+            CORE_INTERRUPTS.add(1);
+            tlb::serve();
+        }
+        _ if (DEVICES..DEVICES + DEVICE_LINES).contains(&vector) => {
+            DEVICE_INTERRUPTS.add(1);
+            let handler = HANDLERS.lock()[usize::from(vector - DEVICES)];
+            if let Some(handler) = handler {
+                handler();
+            }
+        }
+        _ => STRAY_INTERRUPTS.add(1),
+    }
+}

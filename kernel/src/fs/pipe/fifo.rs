@@ -1,0 +1,66 @@
+//! Named pipes: how the two sides of a FIFO find each other.
+
+use core::sync::atomic::Ordering;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use linux_raw_sys::general as linux;
+
+use super::{Pipe, PipeEnd, Place};
+use crate::errno::{Errno, Result};
+use crate::fs::file::FileObject;
+use crate::fs::inode::Inode;
+use crate::sync::{SleepMutex, WaitError};
+
+/// The pipes of FIFOs that are open, by device and inode number.
+static OPEN: SleepMutex<BTreeMap<(u64, u64), Weak<Pipe>>> = SleepMutex::new(BTreeMap::new());
+
+/// Opens the FIFO `inode` with the flags of `open(2)`: waits for the other side, as
+/// fifo(7) says.
+///
+/// # Errors
+/// `ENXIO` for a non-blocking writer without a reader; `RestartOrEintr`.
+pub fn open_fifo(inode: Arc<dyn Inode>, flags: u32) -> Result<Arc<dyn FileObject>> {
+    let mode = flags & linux::O_ACCMODE;
+    let reads = mode == linux::O_RDONLY || mode == linux::O_RDWR;
+    let writes = mode == linux::O_WRONLY || mode == linux::O_RDWR;
+    if !reads && !writes {
+        return Err(Errno::EINVAL);
+    }
+    let is_nonblocking = flags & linux::O_NONBLOCK != 0;
+    let pipe = pipe_of(&*inode);
+    if writes && !reads && is_nonblocking && !pipe.has_readers() {
+        return Err(Errno::ENXIO);
+    }
+    let writer_openings = pipe.writer_openings.load(Ordering::SeqCst);
+    let reader_openings = pipe.reader_openings.load(Ordering::SeqCst);
+    let end = PipeEnd::open(&pipe, reads, writes, Place::Named(inode));
+    let waited = match (reads, writes) {
+        _ if is_nonblocking => Ok(()),
+        (true, false) => pipe.readable.wait_until(None, || {
+            let came = pipe.writer_openings.load(Ordering::SeqCst) != writer_openings;
+            (came || pipe.has_writers()).then_some(())
+        }),
+        (false, true) => pipe.writable.wait_until(None, || {
+            let came = pipe.reader_openings.load(Ordering::SeqCst) != reader_openings;
+            (came || pipe.has_readers()).then_some(())
+        }),
+        _ => Ok(()),
+    };
+    match waited {
+        Ok(()) => Ok(Arc::new(end)),
+        Err(WaitError::Interrupted | WaitError::TimedOut) => Err(Errno::RestartOrEintr),
+    }
+}
+
+fn pipe_of(inode: &dyn Inode) -> Arc<Pipe> {
+    let mut open = OPEN.lock();
+    let key = inode.identity();
+    if let Some(pipe) = open.get(&key).and_then(Weak::upgrade) {
+        return pipe;
+    }
+    open.retain(|_, pipe| pipe.strong_count() > 0);
+    let pipe = Arc::new(Pipe::new());
+    open.insert(key, Arc::downgrade(&pipe));
+    pipe
+}

@@ -1,0 +1,213 @@
+//! The text files in /proc/PID (`proc(5)`).
+
+use core::fmt::Write;
+
+use linux_raw_sys::general as linux;
+
+use crate::errno::Result;
+use crate::fs::mount;
+use crate::memory::PAGE_SIZE;
+use crate::memory::space::Statm;
+use crate::task::process::Process;
+
+/// Longest argument or environment block that is shown.
+const LONGEST_BLOCK: usize = 8 << 20;
+
+/// The bytes of the process's memory in `range`, as far as they can be read.
+fn memory(process: &Process, range: (usize, usize)) -> Vec<u8> {
+    let length = range.1.saturating_sub(range.0).min(LONGEST_BLOCK);
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(length).is_err() {
+        return bytes;
+    }
+    bytes.resize(length, 0);
+    let read = process
+        .try_space()
+        .map_or(0, |space| space.read_remote(range.0, &mut bytes));
+    bytes.truncate(read);
+    bytes
+}
+
+pub(super) fn cmdline(process: &Process, _thread: u32) -> Result<Vec<u8>> {
+    Ok(memory(process, process.argument_range()))
+}
+
+pub(super) fn environ(process: &Process, _thread: u32) -> Result<Vec<u8>> {
+    Ok(memory(process, process.environment_range()))
+}
+
+pub(super) fn comm(process: &Process, _thread: u32) -> Result<Vec<u8>> {
+    let mut name = process.name();
+    name.push(b'\n');
+    Ok(name)
+}
+
+pub(super) fn statm(process: &Process, _thread: u32) -> Result<Vec<u8>> {
+    let pages = sizes(process);
+    Ok(format!(
+        "{} {} {} {} 0 {} 0\n",
+        pages.size, pages.resident, pages.shared, pages.text, pages.data
+    )
+    .into_bytes())
+}
+
+/// Sizes of the address space; zero for a process that has ended.
+fn sizes(process: &Process) -> Statm {
+    process
+        .try_space()
+        .map_or_else(Statm::default, |space| space.statm())
+}
+
+/// The letter for the state of a thread, and of the process where it has none left.
+fn state(process: &Process, thread: u32) -> char {
+    if process.is_zombie() {
+        return 'Z';
+    }
+    let threads = process.threads();
+    let found = threads.iter().find(|one| one.id() == thread);
+    char::from(found.map_or(b'R', |thread| thread.state_letter()))
+}
+
+/// Clock ticks (`USER_HZ`, 100 a second) for nanoseconds.
+fn ticks(nanos: u64) -> u64 {
+    nanos / 10_000_000
+}
+
+/// One line of 52 fields; what is not measured is 0, as proc(5) allows for most. All of
+/// the time run counts as user time.
+pub(super) fn stat(process: &Process, thread: u32) -> Result<Vec<u8>> {
+    let pages = sizes(process);
+    let threads = process.threads();
+    let this = threads.iter().find(|one| one.id() == thread);
+    let mut line = format!("{thread} (").into_bytes();
+    line.extend(this.map_or_else(|| process.name(), |thread| thread.name()));
+    let niceness = this.map_or(0, |thread| thread.niceness());
+    let rest = format!(
+        ") {state} {parent} {group} {session} 0 -1 4194304 0 0 0 0 {user} 0 {children} 0 \
+         {priority} {niceness} {threads} 0 {started} {size} {resident} {limit} \
+         0 0 0 0 0 0 0 0 0 0 0 0 17 {core} 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+        state = state(process, thread),
+        parent = process.parent_id(),
+        group = process.group_id(),
+        session = process.session_id(),
+        user = ticks(process.run_nanos()),
+        children = ticks(process.children_run_nanos()),
+        priority = 20 + niceness,
+        threads = threads.len(),
+        started = ticks(process.started().as_nanos()),
+        size = pages.size * PAGE_SIZE as u64,
+        resident = pages.resident,
+        limit = process.limit(linux::RLIMIT_RSS).0,
+        core = this.map_or(0, |thread| thread.core()),
+    );
+    line.extend_from_slice(rest.as_bytes());
+    Ok(line)
+}
+
+pub(super) fn status(process: &Process, thread: u32) -> Result<Vec<u8>> {
+    let pages = sizes(process);
+    let kilobytes = |pages: u64| pages * (PAGE_SIZE as u64 / 1024);
+    let credentials = process.credentials();
+    let mut text = b"Name:\t".to_vec();
+    text.extend(process.name());
+    let rest = format!(
+        "\nUmask:\t{umask:04o}\nState:\t{state}\nTgid:\t{id}\nNgid:\t0\nPid:\t{thread}\n\
+         PPid:\t{parent}\nTracerPid:\t0\n\
+         Uid:\t{uid}\t{euid}\t{suid}\t{euid}\nGid:\t{gid}\t{egid}\t{sgid}\t{egid}\n\
+         FDSize:\t{descriptors}\nGroups:\t\n\
+         VmPeak:\t{size:8} kB\nVmSize:\t{size:8} kB\nVmHWM:\t{resident:8} kB\n\
+         VmRSS:\t{resident:8} kB\nRssAnon:\t{anonymous:8} kB\nRssFile:\t{shared:8} kB\n\
+         VmData:\t{data:8} kB\nVmExe:\t{code:8} kB\nVmSwap:\t       0 kB\n\
+         Threads:\t{threads}\nCpus_allowed_list:\t0-{last}\n",
+        umask = process.fs().umask(),
+        state = match state(process, thread) {
+            'Z' => "Z (zombie)",
+            'T' => "T (stopped)",
+            'R' => "R (running)",
+            _ => "S (sleeping)",
+        },
+        id = process.id(),
+        parent = process.parent_id(),
+        uid = credentials.uid,
+        euid = credentials.euid,
+        suid = credentials.suid,
+        gid = credentials.gid,
+        egid = credentials.egid,
+        sgid = credentials.sgid,
+        descriptors = process.files().size(),
+        size = kilobytes(pages.size),
+        resident = kilobytes(pages.resident),
+        anonymous = kilobytes(pages.resident.saturating_sub(pages.shared)),
+        shared = kilobytes(pages.shared),
+        data = kilobytes(pages.data),
+        code = kilobytes(pages.text),
+        threads = process.threads().len(),
+        last = crate::cpu::count().saturating_sub(1),
+    );
+    text.extend_from_slice(rest.as_bytes());
+    Ok(text)
+}
+
+pub(super) fn limits(process: &Process, _thread: u32) -> Result<Vec<u8>> {
+    const LIMITS: [(&str, u32, &str); 16] = [
+        ("Max cpu time", linux::RLIMIT_CPU, "seconds"),
+        ("Max file size", linux::RLIMIT_FSIZE, "bytes"),
+        ("Max data size", linux::RLIMIT_DATA, "bytes"),
+        ("Max stack size", linux::RLIMIT_STACK, "bytes"),
+        ("Max core file size", linux::RLIMIT_CORE, "bytes"),
+        ("Max resident set", linux::RLIMIT_RSS, "bytes"),
+        ("Max processes", linux::RLIMIT_NPROC, "processes"),
+        ("Max open files", linux::RLIMIT_NOFILE, "files"),
+        ("Max locked memory", linux::RLIMIT_MEMLOCK, "bytes"),
+        ("Max address space", linux::RLIMIT_AS, "bytes"),
+        ("Max file locks", linux::RLIMIT_LOCKS, "locks"),
+        ("Max pending signals", linux::RLIMIT_SIGPENDING, "signals"),
+        ("Max msgqueue size", linux::RLIMIT_MSGQUEUE, "bytes"),
+        ("Max nice priority", linux::RLIMIT_NICE, ""),
+        ("Max realtime priority", linux::RLIMIT_RTPRIO, ""),
+        ("Max realtime timeout", linux::RLIMIT_RTTIME, "us"),
+    ];
+    let show = |value: u64| match value {
+        u64::MAX => "unlimited".to_owned(),
+        value => value.to_string(),
+    };
+    let (name, soft, hard, unit) = ("Limit", "Soft Limit", "Hard Limit", "Units");
+    let mut text = format!("{name:<25} {soft:<20} {hard:<20} {unit:<10}\n");
+    for (name, number, unit) in LIMITS {
+        let (soft, hard) = process.limit(number);
+        let (soft, hard) = (show(soft), show(hard));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name:<25} {soft:<20} {hard:<20} {unit:<10}");
+    }
+    Ok(text.into_bytes())
+}
+
+/// Everything that is mounted: path and kind of file system.
+fn all_mounts() -> Vec<(&'static str, &'static str)> {
+    let root = [("/", "tmpfs")];
+    let others = mount::all().iter().map(|mount| (mount.path, mount.kind));
+    root.into_iter().chain(others).collect()
+}
+
+pub(super) fn mounts() -> Vec<u8> {
+    let lines = all_mounts().into_iter();
+    let lines = lines.map(|(path, kind)| format!("{kind} {path} {kind} rw,relatime 0 0\n"));
+    lines.collect::<String>().into_bytes()
+}
+
+pub(super) fn mountinfo() -> Vec<u8> {
+    let mut text = String::new();
+    for (index, (path, kind)) in all_mounts().into_iter().enumerate() {
+        let number = index + 1;
+        let above = if path == "/" { 0 } else { 1 };
+        let device =
+            crate::fs::lookup(path.as_bytes()).map_or(0, |location| location.inode.identity().0);
+        let (major, minor) = crate::fs::inode::device_parts(device);
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{number} {above} {major}:{minor} / {path} rw,relatime - {kind} {kind} rw"
+        );
+    }
+    text.into_bytes()
+}

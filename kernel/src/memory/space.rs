@@ -1,0 +1,681 @@
+//! Address spaces: `mmap` and its family over areas and tables.
+
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+use x86_64::PhysAddr;
+use x86_64::structures::paging::PageTableFlags as Flags;
+
+use super::area::{Area, AreaMap, AreaName, Backing, Protection};
+use super::object::MemoryObject;
+use super::tables::{Gather, KEPT, Tables};
+use super::tlb::{self, CoreSet};
+use super::user::USER_END;
+use super::{PAGE_SIZE, frame};
+use crate::errno::{Errno, Result};
+use crate::sync::SleepMutex;
+
+/// Lowest address that can be mapped (`vm.mmap_min_addr`): null pointers must fault.
+pub const LOWEST: usize = 0x1_0000;
+
+/// Room kept free below a growing stack (Linux's `stack_guard_gap`).
+pub const STACK_GAP: usize = 256 * PAGE_SIZE;
+
+/// Where the first thread's stack ends, less what is drawn at random.
+pub const STACK_TOP: usize = 0x7fff_ffff_0000;
+
+/// Areas that a process may have (Linux's `vm.max_map_count`).
+const MAX_AREAS: usize = 65_530;
+
+pub(super) struct Layout {
+    pub(super) areas: AreaMap,
+    pub(super) tables: Tables,
+    /// First byte of the program break's area, and the break.
+    break_start: usize,
+    break_end: usize,
+    /// `mmap` places areas below this.
+    mmap_top: usize,
+    /// The limits that matter here, in bytes: stack, data, address space.
+    pub(super) stack_limit: usize,
+    area_limit: u64,
+}
+
+/// An address space. Its lock is held while page faults are served, so nothing that may
+/// fault on user memory runs under it.
+pub struct AddressSpace {
+    id: u64,
+    root: PhysAddr,
+    pub(super) running: CoreSet,
+    pub(super) layout: SleepMutex<Layout>,
+}
+
+/// What to map.
+pub struct Request {
+    /// Where; None: anywhere.
+    pub at: Option<usize>,
+    /// Length in bytes; rounded up to pages.
+    pub length: usize,
+    /// What user code may do.
+    pub protection: Protection,
+    /// What `mprotect` may allow later.
+    pub allowed: Protection,
+    /// Whether writes are seen by other mappings.
+    pub is_shared: bool,
+    /// First contents.
+    pub backing: Backing,
+    /// Its name.
+    pub name: AreaName,
+    /// What happens with what is there (only with `at`).
+    pub placement: Placement,
+    /// Whether it is refused when it could never be filled (`MAP_NORESERVE` is not).
+    pub reserve: bool,
+}
+
+/// How an address is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// A wish.
+    Hint,
+    /// An order; what is there goes (`MAP_FIXED`).
+    Replace,
+    /// An order; it is an error if something is there (`MAP_FIXED_NOREPLACE`).
+    Exact,
+}
+
+/// Sizes in pages, for `/proc/PID/statm`.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs, reason = "proc(5) names them")]
+pub struct Statm {
+    pub size: u64,
+    pub resident: u64,
+    pub shared: u64,
+    pub text: u64,
+    pub data: u64,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+fn page_up(value: usize) -> Option<usize> {
+    value.checked_next_multiple_of(PAGE_SIZE)
+}
+
+fn page_range(start: usize, length: usize) -> Result<Range<usize>> {
+    let end = page_up(length)
+        .and_then(|length| start.checked_add(length))
+        .filter(|end| *end <= USER_END)
+        .ok_or(Errno::ENOMEM)?;
+    Ok(start..end)
+}
+
+/// The flags of a leaf: W only where the page may be written in place at once.
+pub(super) fn leaf_flags(protection: Protection, writable: bool) -> Flags {
+    let mut flags = if protection.is_empty() {
+        KEPT
+    } else {
+        Flags::PRESENT | Flags::USER_ACCESSIBLE
+    };
+    flags.set(
+        Flags::WRITABLE,
+        writable && protection.contains(Protection::WRITE),
+    );
+    flags.set(Flags::NO_EXECUTE, !protection.contains(Protection::EXECUTE));
+    flags
+}
+
+impl AddressSpace {
+    /// An empty space. `shift` moves the stack and mapping area down by that many pages.
+    ///
+    /// # Errors
+    /// No frame is free.
+    pub fn new(shift: usize) -> Result<Arc<Self>> {
+        let tables = Tables::new()?;
+        let mmap_top = STACK_TOP - (shift % 0x1_0000) * PAGE_SIZE - (64 << 20);
+        Ok(Self::with(Layout {
+            areas: AreaMap::default(),
+            tables,
+            break_start: 0,
+            break_end: 0,
+            mmap_top,
+            stack_limit: 8 << 20,
+            area_limit: u64::MAX,
+        }))
+    }
+
+    fn with(layout: Layout) -> Arc<Self> {
+        Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            root: layout.tables.root(),
+            running: CoreSet::new(),
+            layout: SleepMutex::new(layout),
+        })
+    }
+
+    /// A number that no other space ever has.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The top-level table.
+    #[must_use]
+    pub fn root(&self) -> PhysAddr {
+        self.root
+    }
+
+    /// The cores that have this space loaded.
+    #[must_use]
+    pub fn running(&self) -> &CoreSet {
+        &self.running
+    }
+
+    /// Flushes where it must, then drops what was taken out.
+    pub(super) fn finish(&self, gather: &mut Gather) {
+        if gather.needs_flush() {
+            tlb::shoot_down(&self.running);
+        }
+        // SAFETY: every core that runs the space has just flushed; the layout's lock,
+        // which the caller holds, keeps others from changing it meanwhile.
+        unsafe { gather.release() };
+    }
+
+    /// The limits that this space enforces: stack size and all areas, in bytes.
+    pub fn set_limits(&self, stack: u64, areas: u64) {
+        let mut layout = self.layout.lock();
+        layout.stack_limit = usize::try_from(stack).unwrap_or(usize::MAX).min(1 << 40);
+        layout.area_limit = areas;
+    }
+
+    /// Maps an area; its first address.
+    ///
+    /// # Errors
+    /// `EINVAL` (length, alignment), `ENOMEM` (no room, a limit, more than the machine
+    /// could ever hold), `EEXIST` (taken, with [`Placement::Exact`]), `EPERM` (address
+    /// too low).
+    pub fn map(&self, request: Request) -> Result<usize> {
+        if request.length == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let length = page_up(request.length).ok_or(Errno::ENOMEM)?;
+        let is_private_write = !request.is_shared && request.protection.contains(Protection::WRITE);
+        if request.reserve && is_private_write && length as u64 > frame::memory_info().total {
+            return Err(Errno::ENOMEM);
+        }
+        let mut layout = self.layout.lock();
+        let start = layout.place(&request, length)?;
+        let range = page_range(start, length)?;
+        let replaced = match request.placement {
+            Placement::Replace => layout.overlap(&range),
+            _ => 0,
+        };
+        let total = (layout.areas.total() - replaced + length) as u64;
+        if total > layout.area_limit || layout.areas.iter().count() >= MAX_AREAS {
+            return Err(Errno::ENOMEM);
+        }
+        if request.placement == Placement::Replace {
+            self.unmap_locked(&mut layout, &range)?;
+        }
+        layout.areas.insert(Area {
+            start: range.start,
+            end: range.end,
+            protection: request.protection,
+            allowed: request.allowed,
+            is_shared: request.is_shared,
+            backing: request.backing,
+            name: request.name,
+        });
+        Ok(start)
+    }
+
+    /// `munmap`.
+    ///
+    /// # Errors
+    /// `EINVAL` (alignment, length, outside of user space), `ENOMEM`.
+    pub fn unmap(&self, start: usize, length: usize) -> Result<()> {
+        if !start.is_multiple_of(PAGE_SIZE) || length == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let range = page_range(start, length).map_err(|_| Errno::EINVAL)?;
+        let mut layout = self.layout.lock();
+        self.unmap_locked(&mut layout, &range)
+    }
+
+    fn unmap_locked(&self, layout: &mut Layout, range: &Range<usize>) -> Result<()> {
+        if layout.areas.is_free(range) {
+            return Ok(());
+        }
+        let mut gather = Gather::new();
+        let result = layout.tables.unmap(range.start, range.end, &mut gather);
+        if result.is_ok() {
+            // Objects are dropped here; they do not need this lock.
+            drop(layout.areas.remove(range));
+        }
+        self.finish(&mut gather);
+        Ok(result?)
+    }
+
+    /// `mprotect`.
+    ///
+    /// # Errors
+    /// `EINVAL` (alignment), `ENOMEM` (a hole), `EACCES` (a file not open for that).
+    pub fn protect(&self, start: usize, length: usize, protection: Protection) -> Result<()> {
+        if !start.is_multiple_of(PAGE_SIZE) {
+            return Err(Errno::EINVAL);
+        }
+        if length == 0 {
+            return Ok(());
+        }
+        let range = page_range(start, length)?;
+        let mut layout = self.layout.lock();
+        if !layout.areas.covers(&range) {
+            return Err(Errno::ENOMEM);
+        }
+        let forbidden = |area: &&Area| {
+            area.start < range.end && area.end > range.start && !area.allowed.contains(protection)
+        };
+        if layout.areas.iter().find(forbidden).is_some() {
+            return Err(Errno::EACCES);
+        }
+        for mut area in layout.areas.remove(&range) {
+            area.protection = protection;
+            layout.areas.insert(area);
+        }
+        let mut gather = Gather::new();
+        let mut narrowed = false;
+        // W comes back by a fault, which knows whether the page must be copied.
+        let result = layout
+            .tables
+            .change(range.start, range.end, &mut gather, &mut |_, entry| {
+                let keep_writable = entry.flags().contains(Flags::WRITABLE);
+                let flags = leaf_flags(protection, keep_writable);
+                if entry
+                    .flags()
+                    .intersection(!(Flags::ACCESSED | Flags::DIRTY))
+                    != flags
+                {
+                    narrowed = true;
+                    entry.set_flags(flags);
+                }
+            });
+        if narrowed {
+            gather.note_narrowed();
+        }
+        self.finish(&mut gather);
+        Ok(result?)
+    }
+
+    /// `madvise(MADV_DONTNEED)`: the range's pages go; private ones come back as zeros
+    /// or as the file has them.
+    ///
+    /// # Errors
+    /// `ENOMEM` where the range has a hole.
+    pub fn discard(&self, start: usize, length: usize) -> Result<()> {
+        let range = page_range(start, length)?;
+        let mut layout = self.layout.lock();
+        if range.is_empty() {
+            return Ok(());
+        }
+        let covered = layout.areas.covers(&range);
+        let mut gather = Gather::new();
+        let result = layout.tables.unmap(range.start, range.end, &mut gather);
+        self.finish(&mut gather);
+        result?;
+        covered.then_some(()).ok_or(Errno::ENOMEM)
+    }
+
+    /// Takes the pages of `object` from byte `from` on out of every mapping here: after
+    /// a truncation.
+    pub fn forget_object(&self, object: &Arc<MemoryObject>, from: u64) {
+        let mut layout = self.layout.lock();
+        let ranges: Vec<Range<usize>> = layout
+            .areas
+            .iter()
+            .filter_map(|area| match &area.backing {
+                Backing::Object(mine, offset) if Arc::ptr_eq(mine, object) => {
+                    let skip = usize::try_from(from.saturating_sub(*offset)).ok()?;
+                    let start = area.start.checked_add(page_up(skip)?)?;
+                    (start < area.end).then_some(start..area.end)
+                }
+                _ => None,
+            })
+            .collect();
+        let mut gather = Gather::new();
+        for range in ranges {
+            // A missing frame leaves stale pages mapped, which the object's holder
+            // keeps alive: old bytes, nobody else's.
+            let _ = layout.tables.unmap(range.start, range.end, &mut gather);
+        }
+        self.finish(&mut gather);
+    }
+
+    /// `mremap`.
+    ///
+    /// # Errors
+    /// `EINVAL`, `EFAULT` (not one area), `ENOMEM` (no room, and it may not move).
+    pub fn remap(
+        &self,
+        old: usize,
+        old_length: usize,
+        new_length: usize,
+        may_move: bool,
+        new: Option<usize>,
+    ) -> Result<usize> {
+        if !old.is_multiple_of(PAGE_SIZE) || new_length == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let old_range = page_range(old, old_length).map_err(|_| Errno::EINVAL)?;
+        let new_length = page_up(new_length).ok_or(Errno::ENOMEM)?;
+        let mut layout = self.layout.lock();
+        let area = layout.areas.find(old).cloned().ok_or(Errno::EFAULT)?;
+        if old_range.is_empty() || old_range.end > area.end {
+            return Err(if old_range.is_empty() {
+                Errno::EINVAL
+            } else {
+                Errno::EFAULT
+            });
+        }
+        let old_size = old_range.end - old_range.start;
+        if new.is_none() {
+            if new_length <= old_size {
+                if new_length < old_size {
+                    self.unmap_locked(&mut layout, &(old + new_length..old_range.end))?;
+                }
+                return Ok(old);
+            }
+            let growth = page_range(old_range.end, new_length - old_size)?;
+            layout.check_growth(new_length - old_size)?;
+            if old_range.end == area.end && layout.areas.is_free(&growth) {
+                let mut more = area.clone();
+                if let Backing::Object(_, offset) = &mut more.backing {
+                    *offset += (area.end - area.start) as u64;
+                }
+                (more.start, more.end) = (growth.start, growth.end);
+                layout.areas.insert(more);
+                return Ok(old);
+            }
+            if !may_move {
+                return Err(Errno::ENOMEM);
+            }
+        }
+        let target = match new {
+            Some(at) => {
+                let range = page_range(at, new_length).map_err(|_| Errno::EINVAL)?;
+                let overlaps = range.start < old_range.end && old_range.start < range.end;
+                if !at.is_multiple_of(PAGE_SIZE) || overlaps || at < LOWEST {
+                    return Err(Errno::EINVAL);
+                }
+                self.unmap_locked(&mut layout, &range)?;
+                range
+            }
+            None => {
+                let top = layout.mmap_top;
+                let start = layout
+                    .areas
+                    .find_gap(new_length, LOWEST, top)
+                    .ok_or(Errno::ENOMEM)?;
+                start..start + new_length
+            }
+        };
+        self.move_pages(&mut layout, &old_range, &target)?;
+        let mut moved = area.clone();
+        if let Backing::Object(_, offset) = &mut moved.backing {
+            *offset += (old - area.start) as u64;
+        }
+        (moved.start, moved.end) = (target.start, target.end);
+        drop(layout.areas.remove(&old_range));
+        layout.areas.insert(moved);
+        Ok(target.start)
+    }
+
+    /// Moves the mapped pages of `from` to the start of `to`, and drops those that find
+    /// no place.
+    fn move_pages(
+        &self,
+        layout: &mut Layout,
+        from: &Range<usize>,
+        to: &Range<usize>,
+    ) -> Result<()> {
+        let mut gather = Gather::new();
+        let mut result = Ok(());
+        for offset in (0..from.len().min(to.len())).step_by(PAGE_SIZE) {
+            if layout.tables.lookup(from.start + offset).is_none() {
+                continue;
+            }
+            // Both leaves exist before anything moves.
+            if let Err(error) = layout.tables.leaf(to.start + offset, &mut gather) {
+                result = Err(error);
+                break;
+            }
+            let entry = match layout.tables.leaf(from.start + offset, &mut gather) {
+                Ok(entry) => {
+                    let moved = entry.clone();
+                    entry.set_unused();
+                    moved
+                }
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            };
+            gather.note_narrowed();
+            if let Ok(target) = layout.tables.leaf(to.start + offset, &mut gather) {
+                *target = entry;
+            }
+        }
+        if result.is_ok() {
+            result = layout.tables.unmap(from.start, from.end, &mut gather);
+        }
+        self.finish(&mut gather);
+        Ok(result?)
+    }
+
+    /// Starts the program break at `start`: the end of the program's data.
+    pub fn set_break_start(&self, start: usize) {
+        let mut layout = self.layout.lock();
+        layout.break_start = start;
+        layout.break_end = start;
+    }
+
+    /// `brk`: moves the break if it can; where it is then.
+    pub fn set_break(&self, wanted: usize, data_limit: u64) -> usize {
+        let mut layout = self.layout.lock();
+        let old = layout.break_end;
+        if wanted < layout.break_start || (wanted - layout.break_start) as u64 > data_limit {
+            return old;
+        }
+        let (Some(old_page), Some(new_page)) = (page_up(old), page_up(wanted)) else {
+            return old;
+        };
+        if new_page < old_page {
+            if self
+                .unmap_locked(&mut layout, &(new_page..old_page))
+                .is_err()
+            {
+                return old;
+            }
+        } else if new_page > old_page {
+            let range = old_page..new_page;
+            let with_gap = old_page..new_page.saturating_add(STACK_GAP);
+            if new_page > USER_END
+                || !layout.areas.is_free(&with_gap)
+                || layout.check_growth(range.len()).is_err()
+            {
+                return old;
+            }
+            layout.areas.insert(Area {
+                start: range.start,
+                end: range.end,
+                protection: Protection::READ | Protection::WRITE,
+                allowed: Protection::all(),
+                is_shared: false,
+                backing: Backing::Anonymous,
+                name: AreaName::Heap,
+            });
+        }
+        layout.break_end = wanted;
+        wanted
+    }
+
+    /// A copy for a child: same areas, shared tables, copy-on-write.
+    ///
+    /// # Errors
+    /// No frame is free.
+    pub fn fork(&self) -> Result<Arc<Self>> {
+        let mut layout = self.layout.lock();
+        let tables = layout.tables.share()?;
+        tlb::shoot_down(&self.running);
+        Ok(Self::with(Layout {
+            areas: layout.areas.clone(),
+            tables,
+            break_start: layout.break_start,
+            break_end: layout.break_end,
+            mmap_top: layout.mmap_top,
+            stack_limit: layout.stack_limit,
+            area_limit: layout.area_limit,
+        }))
+    }
+
+    /// `/proc/PID/maps`.
+    #[must_use]
+    pub fn maps_text(&self) -> Vec<u8> {
+        use std::io::Write;
+        let layout = self.layout.lock();
+        let mut text = Vec::new();
+        for area in layout.areas.iter() {
+            let bit = |bit, letter| {
+                if area.protection.contains(bit) {
+                    letter
+                } else {
+                    '-'
+                }
+            };
+            let (offset, inode) = match &area.backing {
+                Backing::Object(object, offset) => (*offset, object.id()),
+                Backing::Anonymous => (0, 0),
+            };
+            let _ = write!(
+                text,
+                "{:08x}-{:08x} {}{}{}{} {:08x} 00:{:02x} {} ",
+                area.start,
+                area.end,
+                bit(Protection::READ, 'r'),
+                bit(Protection::WRITE, 'w'),
+                bit(Protection::EXECUTE, 'x'),
+                if area.is_shared { 's' } else { 'p' },
+                offset,
+                u8::from(inode != 0),
+                inode
+            );
+            let name: &[u8] = match &area.name {
+                AreaName::None => b"",
+                AreaName::Heap => b"[heap]",
+                AreaName::Stack => b"[stack]",
+                AreaName::File(path) => path,
+            };
+            if !name.is_empty() {
+                text.extend_from_slice(b"                   ");
+                text.extend_from_slice(name);
+            }
+            text.push(b'\n');
+        }
+        text
+    }
+
+    /// Sizes for `/proc/PID/statm`.
+    #[must_use]
+    pub fn statm(&self) -> Statm {
+        let mut layout = self.layout.lock();
+        let mut statm = Statm::default();
+        let ranges: Vec<(usize, usize, bool, Protection)> = layout
+            .areas
+            .iter()
+            .map(|area| (area.start, area.end, area.is_shared, area.protection))
+            .collect();
+        for (start, end, is_shared, protection) in ranges {
+            let pages = ((end - start) / PAGE_SIZE) as u64;
+            statm.size += pages;
+            if protection.contains(Protection::EXECUTE) {
+                statm.text += pages;
+            } else if protection.contains(Protection::WRITE) {
+                statm.data += pages;
+            }
+            let resident = layout.tables.count(start, end);
+            statm.resident += resident;
+            if is_shared {
+                statm.shared += resident;
+            }
+        }
+        statm
+    }
+
+    /// Whether every page of the range is mapped by an area, and which are resident:
+    /// `mincore`.
+    ///
+    /// # Errors
+    /// `ENOMEM` where the range has a hole.
+    pub fn resident_pages(&self, start: usize, length: usize) -> Result<Vec<u8>> {
+        let range = page_range(start, length)?;
+        let layout = self.layout.lock();
+        if !layout.areas.covers(&range) {
+            return Err(Errno::ENOMEM);
+        }
+        Ok(range
+            .step_by(PAGE_SIZE)
+            .map(|page| u8::from(layout.tables.lookup(page).is_some()))
+            .collect())
+    }
+}
+
+impl Layout {
+    fn place(&self, request: &Request, length: usize) -> Result<usize> {
+        let Some(at) = request.at else {
+            return self
+                .areas
+                .find_gap(length, LOWEST, self.mmap_top)
+                .ok_or(Errno::ENOMEM);
+        };
+        if request.placement == Placement::Hint {
+            let at = at / PAGE_SIZE * PAGE_SIZE;
+            if at >= LOWEST
+                && let Ok(range) = page_range(at, length)
+                && self.areas.is_free(&range)
+            {
+                return Ok(at);
+            }
+            return self
+                .areas
+                .find_gap(length, LOWEST, self.mmap_top)
+                .ok_or(Errno::ENOMEM);
+        }
+        if !at.is_multiple_of(PAGE_SIZE) {
+            return Err(Errno::EINVAL);
+        }
+        let range = page_range(at, length)?;
+        if at < LOWEST {
+            return Err(Errno::EPERM);
+        }
+        if request.placement == Placement::Exact && !self.areas.is_free(&range) {
+            return Err(Errno::EEXIST);
+        }
+        Ok(at)
+    }
+
+    fn overlap(&self, range: &Range<usize>) -> usize {
+        self.areas
+            .iter()
+            .map(|area| {
+                area.end
+                    .min(range.end)
+                    .saturating_sub(area.start.max(range.start))
+            })
+            .sum()
+    }
+
+    pub(super) fn check_growth(&self, bytes: usize) -> Result<()> {
+        let total = self.areas.total().checked_add(bytes).ok_or(Errno::ENOMEM)?;
+        if total as u64 > self.area_limit || bytes as u64 > frame::memory_info().total {
+            return Err(Errno::ENOMEM);
+        }
+        Ok(())
+    }
+}

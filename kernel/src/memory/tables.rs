@@ -1,0 +1,420 @@
+//! User page tables that several address spaces share.
+//!
+//! A table's frame is counted by the entries that point to it. Forking shares the whole
+//! tree at its top and takes the write permission away from the entries above what is
+//! shared; whoever must change a shared table copies that one table first. So the cost
+//! of a fork or a spawn does not grow with the memory it shares.
+//!
+//! Rules that the rest relies on:
+//! - A table with more than one reference is never changed, but for clearing W bits.
+//! - Leaves below a shared table are not writable, whatever their own W bit says,
+//!   because the entry above is not; copying the table clears those bits in both.
+//! - What is taken out (frames, references to tables) goes into a [`Gather`], and is
+//!   only dropped after every core that runs the space has flushed.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::vec::Vec;
+
+use x86_64::PhysAddr;
+use x86_64::structures::paging::page_table::PageTableEntry;
+use x86_64::structures::paging::{PageTable, PageTableFlags as Flags};
+
+use super::frame::{self, Frame, FrameUse, OutOfMemory};
+use super::{PAGE_SIZE, direct, kernel_map};
+
+/// Marks a leaf that keeps its frame while `PROT_NONE` forbids every access: the
+/// present bit is clear, this one is set.
+pub const KEPT: Flags = Flags::BIT_9;
+
+const UPPER: Flags = Flags::PRESENT
+    .union(Flags::WRITABLE)
+    .union(Flags::USER_ACCESSIBLE);
+
+/// User entries of the top-level table.
+const USER_TOP: usize = 256;
+
+/// What was taken out of the tables and waits for the flush.
+#[derive(Default)]
+pub struct Gather {
+    frames: Vec<Frame>,
+    tables: Vec<(PhysAddr, u32)>,
+    needs_flush: bool,
+}
+
+impl Gather {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether any core may hold a translation that is no longer right.
+    #[must_use]
+    pub fn needs_flush(&self) -> bool {
+        self.needs_flush
+    }
+
+    /// Notes that an existing translation was narrowed.
+    pub fn note_narrowed(&mut self) {
+        self.needs_flush = true;
+    }
+
+    /// Takes over a frame that was mapped.
+    pub fn take_frame(&mut self, frame: Frame) {
+        self.frames.push(frame);
+        self.needs_flush = true;
+    }
+
+    /// Drops everything.
+    ///
+    /// # Safety
+    /// All cores that run the space have flushed since the last change.
+    pub unsafe fn release(&mut self) {
+        self.frames.clear();
+        for (table, level) in self.tables.drain(..) {
+            // SAFETY: the caller's promise.
+            unsafe { release(table, level) };
+        }
+        self.needs_flush = false;
+    }
+}
+
+/// Drops a reference to a table of `level` (0: its entries are leaves).
+///
+/// # Safety
+/// As [`frame::release_table`].
+unsafe fn release(table: PhysAddr, level: u32) {
+    // SAFETY: the caller's promise; `on_last` runs while the table is nobody's.
+    unsafe {
+        frame::release_table(table, || {
+            for entry in (*table_at(table)).iter() {
+                if entry.is_unused() {
+                    continue;
+                }
+                if level == 0 {
+                    drop(Frame::from_entry(entry.addr()));
+                } else {
+                    release(entry.addr(), level - 1);
+                }
+            }
+        });
+    }
+}
+
+fn table_at(physical: PhysAddr) -> *mut PageTable {
+    direct::pointer(physical).cast()
+}
+
+fn index(address: usize, level: u32) -> usize {
+    (address >> (12 + 9 * level)) & 511
+}
+
+/// Bytes that an entry of a table of `level` spans.
+fn span(level: u32) -> usize {
+    PAGE_SIZE << (9 * level)
+}
+
+/// A tree of user tables, with the kernel's half beside them.
+pub struct Tables {
+    root: PhysAddr,
+}
+
+impl Tables {
+    /// An empty user half.
+    ///
+    /// # Errors
+    /// No frame is free.
+    pub fn new() -> Result<Self, OutOfMemory> {
+        let root = Frame::allocate_zeroed(FrameUse::PageTable)?.into_entry();
+        // SAFETY: a fresh frame, ours alone.
+        kernel_map::share_with(unsafe { &mut *table_at(root) });
+        Ok(Self { root })
+    }
+
+    /// What goes into CR3.
+    #[must_use]
+    pub fn root(&self) -> PhysAddr {
+        self.root
+    }
+
+    /// The leaf that maps `address`, present or kept; None where nothing is mapped.
+    #[must_use]
+    pub fn lookup(&self, address: usize) -> Option<PageTableEntry> {
+        let mut table = table_at(self.root);
+        for level in (1..4).rev() {
+            // SAFETY: tables in the tree stay while this tree refers to them.
+            let entry = unsafe { &(&*table)[index(address, level)] };
+            if entry.is_unused() {
+                return None;
+            }
+            table = table_at(entry.addr());
+        }
+        // SAFETY: as above.
+        let entry = unsafe { (&*table)[index(address, 0)].clone() };
+        (!entry.is_unused()).then_some(entry)
+    }
+
+    /// The leaf entry for `address`, to be changed: missing tables on the way are made,
+    /// shared ones copied.
+    ///
+    /// # Errors
+    /// No frame is free.
+    pub fn leaf(
+        &mut self,
+        address: usize,
+        gather: &mut Gather,
+    ) -> Result<&mut PageTableEntry, OutOfMemory> {
+        let mut table = table_at(self.root);
+        for level in (1..4).rev() {
+            // SAFETY: `table` is the root or was made this tree's own below.
+            let entry = unsafe { &mut (&mut *table)[index(address, level)] };
+            if entry.is_unused() {
+                let fresh = Frame::allocate_zeroed(FrameUse::PageTable)?;
+                entry.set_addr(fresh.into_entry(), UPPER);
+            } else {
+                make_own(entry, level - 1, gather)?;
+            }
+            table = table_at(entry.addr());
+        }
+        // SAFETY: as above.
+        Ok(unsafe { &mut (&mut *table)[index(address, 0)] })
+    }
+
+    /// Takes everything in `[start, end)` out of the tables.
+    ///
+    /// # Errors
+    /// No frame is free to copy a shared table at the range's borders.
+    pub fn unmap(
+        &mut self,
+        start: usize,
+        end: usize,
+        gather: &mut Gather,
+    ) -> Result<(), OutOfMemory> {
+        unmap_in(table_at(self.root), 3, 0, start, end, gather)
+    }
+
+    /// Calls `change` for every leaf in `[start, end)` that maps something.
+    ///
+    /// # Errors
+    /// No frame is free to copy a shared table.
+    pub fn change(
+        &mut self,
+        start: usize,
+        end: usize,
+        gather: &mut Gather,
+        change: &mut dyn FnMut(usize, &mut PageTableEntry),
+    ) -> Result<(), OutOfMemory> {
+        change_in(table_at(self.root), 3, 0, start, end, gather, change)
+    }
+
+    /// A tree with the same user half, shared: neither side can write to what is
+    /// mapped now without copying. The caller flushes this space everywhere.
+    ///
+    /// # Errors
+    /// No frame is free for the top-level table.
+    pub fn share(&mut self) -> Result<Self, OutOfMemory> {
+        let copy = Self::new()?;
+        // SAFETY: both roots are this caller's own; entries are changed in place.
+        unsafe {
+            let (from, to) = (&mut *table_at(self.root), &mut *table_at(copy.root));
+            for index in 0..USER_TOP {
+                if from[index].is_unused() {
+                    continue;
+                }
+                Frame::add_reference(from[index].addr());
+                clear_writable(&mut from[index]);
+                to[index] = from[index].clone();
+            }
+        }
+        Ok(copy)
+    }
+}
+
+impl Drop for Tables {
+    /// The space is loaded nowhere any more.
+    fn drop(&mut self) {
+        // SAFETY: nobody else has this root; no core has it loaded, and cores flush
+        // when they load another one.
+        unsafe {
+            for index in 0..USER_TOP {
+                let entry = &(&*table_at(self.root))[index];
+                if !entry.is_unused() {
+                    release(entry.addr(), 2);
+                }
+            }
+            frame::release_table(self.root, || {});
+        }
+    }
+}
+
+/// Clears W in an entry that another core may be copying, or its hardware walking.
+fn clear_writable(entry: &mut PageTableEntry) {
+    let word = core::ptr::from_mut(entry).cast::<AtomicU64>();
+    // SAFETY: an entry is one aligned word.
+    unsafe { (*word).fetch_and(!Flags::WRITABLE.bits(), Ordering::AcqRel) };
+}
+
+/// Makes the table below `entry`, of `level`, this tree's own: copies it if others
+/// refer to it too.
+fn make_own(
+    entry: &mut PageTableEntry,
+    level: u32,
+    gather: &mut Gather,
+) -> Result<(), OutOfMemory> {
+    let old = entry.addr();
+    // SAFETY: `entry` refers to it.
+    if unsafe { Frame::references_of(old) } == 1 {
+        if !entry.flags().contains(Flags::WRITABLE) {
+            // The other sharers are gone: what it holds is ours again, and the leaves'
+            // own W bits were cleared where anyone copied.
+            restrict_children(old);
+            entry.set_flags(UPPER);
+        }
+        return Ok(());
+    }
+    let copy = Frame::allocate(FrameUse::PageTable)?;
+    // SAFETY: `old` stays while `entry` refers to it; the copy is ours alone. Both
+    // tables' children get one more reference, and lose W in both.
+    unsafe {
+        let (from, to) = (
+            &mut *table_at(old),
+            &mut *copy.pointer().cast::<PageTable>(),
+        );
+        for index in 0..512 {
+            if from[index].is_unused() {
+                to[index].set_unused();
+                continue;
+            }
+            Frame::add_reference(from[index].addr());
+            clear_writable(&mut from[index]);
+            to[index] = from[index].clone();
+        }
+    }
+    entry.set_addr(copy.into_entry(), UPPER);
+    gather.tables.push((old, level));
+    gather.needs_flush = true;
+    Ok(())
+}
+
+/// Clears W in all entries of a table that was shared and is not any more: its children
+/// (frames or tables) may still be shared, and whether each one is, is found out when
+/// it is written.
+fn restrict_children(table: PhysAddr) {
+    // SAFETY: this tree's own table.
+    for entry in unsafe { &mut *table_at(table) }.iter_mut() {
+        if !entry.is_unused() {
+            clear_writable(entry);
+        }
+    }
+}
+
+fn unmap_in(
+    table: *mut PageTable,
+    level: u32,
+    base: usize,
+    start: usize,
+    end: usize,
+    gather: &mut Gather,
+) -> Result<(), OutOfMemory> {
+    let (first, last) = (index(start, level), index(end - 1, level));
+    for slot in first..=last {
+        // SAFETY: this tree's own table, made so by the caller.
+        let entry = unsafe { &mut (&mut *table)[slot] };
+        if entry.is_unused() {
+            continue;
+        }
+        let from = base + slot * span(level);
+        let to = from + span(level);
+        if level == 0 {
+            let physical = entry.addr();
+            entry.set_unused();
+            // SAFETY: the entry is gone; the frame is kept until the flush.
+            gather.take_frame(unsafe { Frame::from_entry(physical) });
+        } else if start <= from && to <= end {
+            gather.tables.push((entry.addr(), level - 1));
+            gather.needs_flush = true;
+            entry.set_unused();
+        } else {
+            make_own(entry, level - 1, gather)?;
+            let (inner_start, inner_end) = (start.max(from), end.min(to));
+            unmap_in(
+                table_at(entry.addr()),
+                level - 1,
+                from,
+                inner_start,
+                inner_end,
+                gather,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn change_in(
+    table: *mut PageTable,
+    level: u32,
+    base: usize,
+    start: usize,
+    end: usize,
+    gather: &mut Gather,
+    change: &mut dyn FnMut(usize, &mut PageTableEntry),
+) -> Result<(), OutOfMemory> {
+    let (first, last) = (index(start, level), index(end - 1, level));
+    for slot in first..=last {
+        // SAFETY: this tree's own table, made so by the caller.
+        let entry = unsafe { &mut (&mut *table)[slot] };
+        if entry.is_unused() {
+            continue;
+        }
+        let from = base + slot * span(level);
+        if level == 0 {
+            change(from, entry);
+        } else {
+            make_own(entry, level - 1, gather)?;
+            let (inner_start, inner_end) = (start.max(from), end.min(from + span(level)));
+            change_in(
+                table_at(entry.addr()),
+                level - 1,
+                from,
+                inner_start,
+                inner_end,
+                gather,
+                change,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+impl Tables {
+    /// Pages mapped in `[start, end)`.
+    #[must_use]
+    pub fn count(&mut self, start: usize, end: usize) -> u64 {
+        count_in(table_at(self.root), 3, 0, start, end)
+    }
+}
+
+fn count_in(table: *mut PageTable, level: u32, base: usize, start: usize, end: usize) -> u64 {
+    let mut count = 0;
+    for slot in index(start, level)..=index(end - 1, level) {
+        // SAFETY: a table of this tree, which stays while the tree is borrowed.
+        let entry = unsafe { &(&*table)[slot] };
+        if entry.is_unused() {
+            continue;
+        }
+        if level == 0 {
+            count += 1;
+        } else {
+            let from = base + slot * span(level);
+            let (inner_start, inner_end) = (start.max(from), end.min(from + span(level)));
+            count += count_in(
+                table_at(entry.addr()),
+                level - 1,
+                from,
+                inner_start,
+                inner_end,
+            );
+        }
+    }
+    count
+}

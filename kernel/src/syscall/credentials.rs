@@ -1,0 +1,168 @@
+//! Users and groups, and resource limits.
+
+use linux_raw_sys::general as linux;
+
+use crate::errno::{Errno, Result};
+use crate::memory::user;
+use crate::task::{self, Credentials, process};
+
+pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
+    let me = || task::current_process().credentials();
+    Some(match number {
+        linux::__NR_getuid => Ok(me().uid as usize),
+        linux::__NR_geteuid => Ok(me().euid as usize),
+        linux::__NR_getgid => Ok(me().gid as usize),
+        linux::__NR_getegid => Ok(me().egid as usize),
+        linux::__NR_getresuid => {
+            let own = me();
+            write_three(args, [own.uid, own.euid, own.suid])
+        }
+        linux::__NR_getresgid => {
+            let own = me();
+            write_three(args, [own.gid, own.egid, own.sgid])
+        }
+        linux::__NR_setuid => set_user([args[0], NONE, NONE], true),
+        linux::__NR_setgid => set_group([args[0], NONE, NONE], true),
+        linux::__NR_setreuid => set_user([args[0], args[1], NONE], false),
+        linux::__NR_setregid => set_group([args[0], args[1], NONE], false),
+        linux::__NR_setresuid => set_user([args[0], args[1], args[2]], false),
+        linux::__NR_setresgid => set_group([args[0], args[1], args[2]], false),
+        linux::__NR_setfsuid => Ok(me().euid as usize),
+        linux::__NR_setfsgid => Ok(me().egid as usize),
+        // No supplementary groups: the superuser needs none, others have none.
+        linux::__NR_getgroups => Ok(0),
+        linux::__NR_setgroups => setgroups(args),
+        linux::__NR_getrlimit => getrlimit(args),
+        linux::__NR_setrlimit => setrlimit(args),
+        linux::__NR_prlimit64 => prlimit(args),
+        _ => return None,
+    })
+}
+
+/// "Leave it" in `setreuid` and its kin.
+const NONE: usize = usize::MAX;
+
+fn write_three([first, second, third, ..]: [usize; 6], values: [u32; 3]) -> Result<usize> {
+    user::write(first, &values[0])?;
+    user::write(second, &values[1])?;
+    user::write(third, &values[2])?;
+    Ok(0)
+}
+
+/// New real, effective and saved id by the rules of setresuid(2). `all`: `setuid`, which
+/// for the superuser sets all three, for others the effective one.
+fn change(old: [u32; 3], wanted: [usize; 3], all: bool, is_superuser: bool) -> Result<[u32; 3]> {
+    let wanted = wanted.map(|id| id as u32);
+    let none = NONE as u32;
+    let is_allowed = |id: u32| id == none || is_superuser || old.contains(&id);
+    if !wanted.into_iter().all(is_allowed) {
+        return Err(Errno::EPERM);
+    }
+    if all {
+        if wanted[0] == none {
+            return Err(Errno::EINVAL);
+        }
+        return Ok(if is_superuser {
+            [wanted[0]; 3]
+        } else {
+            [old[0], wanted[0], old[2]]
+        });
+    }
+    let pick = |index: usize| {
+        if wanted[index] == none {
+            old[index]
+        } else {
+            wanted[index]
+        }
+    };
+    let mut new = [pick(0), pick(1), pick(2)];
+    if wanted[2] == none && (wanted[0] != none || (wanted[1] != none && wanted[1] != old[0])) {
+        // setreuid: the saved id follows the effective one.
+        new[2] = new[1];
+    }
+    Ok(new)
+}
+
+fn set_user(wanted: [usize; 3], all: bool) -> Result<usize> {
+    let process = task::current_process();
+    let own = process.credentials();
+    let [uid, euid, suid] = change([own.uid, own.euid, own.suid], wanted, all, own.euid == 0)?;
+    process.set_credentials(Credentials {
+        uid,
+        euid,
+        suid,
+        ..own
+    });
+    Ok(0)
+}
+
+fn set_group(wanted: [usize; 3], all: bool) -> Result<usize> {
+    let process = task::current_process();
+    let own = process.credentials();
+    let [gid, egid, sgid] = change([own.gid, own.egid, own.sgid], wanted, all, own.euid == 0)?;
+    process.set_credentials(Credentials {
+        gid,
+        egid,
+        sgid,
+        ..own
+    });
+    Ok(0)
+}
+
+fn setgroups([count, ..]: [usize; 6]) -> Result<usize> {
+    if task::current_credentials().euid != 0 {
+        return Err(Errno::EPERM);
+    }
+    // Taken where it changes nothing; there is no place to keep more.
+    if count == 0 {
+        Ok(0)
+    } else {
+        Err(Errno::EINVAL)
+    }
+}
+
+fn write_limit(to: usize, (soft, hard): (u64, u64)) -> Result<()> {
+    user::write(to, &[soft, hard])
+}
+
+fn getrlimit([resource, to, ..]: [usize; 6]) -> Result<usize> {
+    if resource as u32 >= linux::RLIM_NLIMITS {
+        return Err(Errno::EINVAL);
+    }
+    write_limit(to, task::current_process().limit(resource as u32))?;
+    Ok(0)
+}
+
+fn setrlimit([resource, from, ..]: [usize; 6]) -> Result<usize> {
+    prlimit([0, resource, from, 0, 0, 0])
+}
+
+fn prlimit([pid, resource, new, old, ..]: [usize; 6]) -> Result<usize> {
+    let resource = resource as u32;
+    if resource >= linux::RLIM_NLIMITS {
+        return Err(Errno::EINVAL);
+    }
+    let process = match pid as u32 {
+        0 => task::current_process(),
+        pid => process::find(pid).ok_or(Errno::ESRCH)?,
+    };
+    let before = process.limit(resource);
+    if new != 0 {
+        let [soft, hard]: [u64; 2] = user::read(new)?;
+        if soft > hard {
+            return Err(Errno::EINVAL);
+        }
+        let is_superuser = task::current_credentials().euid == 0;
+        if hard > before.1 && !is_superuser {
+            return Err(Errno::EPERM);
+        }
+        if resource == linux::RLIMIT_NOFILE && hard > 1_048_576 {
+            return Err(Errno::EPERM);
+        }
+        process.set_limit(resource, (soft, hard));
+    }
+    if old != 0 {
+        write_limit(old, before)?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,53 @@
+//! Roentgen's own calls (`roentgen_abi::syscall`).
+
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+
+use roentgen_abi::syscall::{RG_COUNTERS, RG_MEMORY, RG_VERSION, VERSION};
+
+use crate::counters;
+use crate::cpu;
+use crate::errno::Result;
+use crate::memory::frame;
+use crate::memory::user;
+use crate::task::{futex, process};
+
+pub(super) fn dispatch(number: u32, [buffer, size, ..]: [usize; 6]) -> Option<Result<usize>> {
+    Some(match number as usize {
+        RG_VERSION => Ok(VERSION as usize),
+        RG_MEMORY => memory(buffer, size),
+        RG_COUNTERS => counters(buffer, size),
+        _ => return None,
+    })
+}
+
+fn memory(buffer: usize, size: usize) -> Result<usize> {
+    let words = frame::memory_info().to_words();
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    user::copy_out(buffer, &bytes[..bytes.len().min(size)])?;
+    Ok(0)
+}
+
+fn counters(buffer: usize, size: usize) -> Result<usize> {
+    let mut text = counters::text();
+    // Gauges: read when asked for.
+    let _ = writeln!(text, "memory_free_counted {}", frame::count_free());
+    let _ = writeln!(text, "threads {}", process::thread_count());
+    let _ = writeln!(text, "futex_waiters {}", futex::waiting());
+    for core in cpu::all() {
+        let _ = writeln!(
+            text,
+            "core{}_interrupts {}",
+            core.id,
+            core.interrupts.load(Ordering::Relaxed)
+        );
+        let _ = writeln!(
+            text,
+            "core{}_idle_nanos {}",
+            core.id,
+            core.scheduler.idle_nanos()
+        );
+    }
+    user::copy_out(buffer, &text.as_bytes()[..text.len().min(size)])?;
+    Ok(text.len())
+}

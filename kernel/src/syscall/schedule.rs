@@ -1,0 +1,245 @@
+//! Scheduling: affinity, priorities, yielding, and the time that was used.
+
+use std::sync::Arc;
+
+use linux_raw_sys::general as linux;
+
+use crate::cpu;
+use crate::errno::{Errno, Result};
+use crate::memory::user;
+use crate::task::thread::{Affinity, Thread};
+use crate::task::{self, process, scheduler};
+use crate::time;
+
+pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
+    Some(match number {
+        linux::__NR_sched_yield => {
+            scheduler::yield_now();
+            Ok(0)
+        }
+        linux::__NR_sched_getaffinity => getaffinity(args),
+        linux::__NR_sched_setaffinity => setaffinity(args),
+        linux::__NR_getcpu => getcpu(args),
+        linux::__NR_sched_getscheduler => thread_of(args[0]).map(|_| linux::SCHED_NORMAL as usize),
+        linux::__NR_sched_setscheduler => setscheduler(args),
+        linux::__NR_sched_getparam => getparam(args),
+        linux::__NR_sched_setparam => setparam(args),
+        linux::__NR_sched_get_priority_max | linux::__NR_sched_get_priority_min => {
+            priority_range(number, args)
+        }
+        linux::__NR_sched_rr_get_interval => rr_interval(args),
+        linux::__NR_getpriority => getpriority(args),
+        linux::__NR_setpriority => setpriority(args),
+        linux::__NR_getrusage => getrusage(args),
+        linux::__NR_times => times(args),
+        _ => return None,
+    })
+}
+
+fn thread_of(id: usize) -> Result<Arc<Thread>> {
+    match id as i32 {
+        0 => Ok(task::current()),
+        id if id < 0 => Err(Errno::EINVAL),
+        id => process::find_thread(id as u32).ok_or(Errno::ESRCH),
+    }
+}
+
+/// Bytes of a mask that covers all cores, in whole words.
+fn mask_bytes() -> usize {
+    cpu::count().div_ceil(64) * 8
+}
+
+fn getaffinity([id, size, to, ..]: [usize; 6]) -> Result<usize> {
+    let size = size as u32 as usize;
+    let needed = mask_bytes();
+    if size < needed || !size.is_multiple_of(8) {
+        return Err(Errno::EINVAL);
+    }
+    let affinity = thread_of(id)?.affinity();
+    let mut bytes = Vec::with_capacity(needed);
+    for (index, word) in affinity.iter().take(needed / 8).enumerate() {
+        let mut word = *word;
+        let cores = cpu::count() - index * 64;
+        if cores < 64 {
+            word &= (1 << cores) - 1;
+        }
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    user::copy_out(to, &bytes)?;
+    Ok(needed)
+}
+
+fn setaffinity([id, size, from, ..]: [usize; 6]) -> Result<usize> {
+    let mut bytes = [0; size_of::<Affinity>()];
+    let length = (size as u32 as usize).min(bytes.len());
+    user::copy_in(from, &mut bytes[..length])?;
+    let mut affinity: Affinity = [0; cpu::MAX_CORES / 64];
+    for (word, chunk) in affinity.iter_mut().zip(bytes.chunks_exact(8)) {
+        let mut raw = [0; 8];
+        raw.copy_from_slice(chunk);
+        *word = u64::from_le_bytes(raw);
+    }
+    let is_any_up = (0..cpu::count()).any(|core| affinity[core / 64] & (1 << (core % 64)) != 0);
+    if !is_any_up {
+        return Err(Errno::EINVAL);
+    }
+    let thread = thread_of(id)?;
+    thread.set_affinity(affinity);
+    if Arc::ptr_eq(&thread, &task::current()) {
+        // Leaves at once, if this core is no longer among them.
+        scheduler::yield_now();
+    } else {
+        cpu::interrupts::nudge(thread.core());
+    }
+    Ok(0)
+}
+
+fn getcpu([core, node, ..]: [usize; 6]) -> Result<usize> {
+    if core != 0 {
+        user::write(core, &(cpu::current_id() as u32))?;
+    }
+    if node != 0 {
+        user::write(node, &0_u32)?;
+    }
+    Ok(0)
+}
+
+/// There is one class for all: `SCHED_OTHER`, with `SCHED_BATCH` and `SCHED_IDLE` taken
+/// for it. Realtime classes are not there.
+fn setscheduler([id, policy, parameter, ..]: [usize; 6]) -> Result<usize> {
+    let thread = thread_of(id)?;
+    let priority: i32 = user::read(parameter)?;
+    match policy as u32 & !linux::SCHED_RESET_ON_FORK {
+        linux::SCHED_NORMAL | linux::SCHED_BATCH | linux::SCHED_IDLE if priority == 0 => {
+            drop(thread);
+            Ok(0)
+        }
+        linux::SCHED_FIFO | linux::SCHED_RR if (1..=99).contains(&priority) => Err(Errno::EPERM),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn getparam([id, to, ..]: [usize; 6]) -> Result<usize> {
+    thread_of(id)?;
+    user::write(to, &0_i32)?;
+    Ok(0)
+}
+
+fn setparam([id, from, ..]: [usize; 6]) -> Result<usize> {
+    thread_of(id)?;
+    match user::read::<i32>(from)? {
+        0 => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn priority_range(number: u32, [policy, ..]: [usize; 6]) -> Result<usize> {
+    let is_max = number == linux::__NR_sched_get_priority_max;
+    match policy as u32 {
+        linux::SCHED_FIFO | linux::SCHED_RR => Ok(if is_max { 99 } else { 1 }),
+        linux::SCHED_NORMAL | linux::SCHED_BATCH | linux::SCHED_IDLE | linux::SCHED_DEADLINE => {
+            Ok(0)
+        }
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn rr_interval([id, to, ..]: [usize; 6]) -> Result<usize> {
+    thread_of(id)?;
+    super::time::write_timespec(to, scheduler::QUANTUM.as_nanos() as u64)?;
+    Ok(0)
+}
+
+/// The threads that `which` and `who` of `getpriority` mean.
+fn priority_targets(which: usize, who: usize) -> Result<Vec<Arc<Thread>>> {
+    let who = who as u32;
+    let me = task::current_process();
+    let threads = match which as u32 {
+        linux::PRIO_PROCESS => vec![thread_of(who as usize)?],
+        linux::PRIO_PGRP => {
+            let group = if who == 0 { me.group_id() } else { who };
+            process::all()
+                .iter()
+                .filter(|process| process.group_id() == group)
+                .flat_map(|process| process.threads())
+                .collect()
+        }
+        linux::PRIO_USER => {
+            let user = if who == 0 { me.credentials().uid } else { who };
+            process::all()
+                .iter()
+                .filter(|process| process.credentials().uid == user)
+                .flat_map(|process| process.threads())
+                .collect()
+        }
+        _ => return Err(Errno::EINVAL),
+    };
+    if threads.is_empty() {
+        Err(Errno::ESRCH)
+    } else {
+        Ok(threads)
+    }
+}
+
+fn getpriority([which, who, ..]: [usize; 6]) -> Result<usize> {
+    let threads = priority_targets(which, who)?;
+    let best = threads
+        .iter()
+        .map(|thread| thread.niceness())
+        .min()
+        .unwrap_or(0);
+    // The raw call counts from 40 down, so that no value looks like an error.
+    Ok((20 - best) as usize)
+}
+
+fn setpriority([which, who, value, ..]: [usize; 6]) -> Result<usize> {
+    let value = (value as i32).clamp(-20, 19);
+    let is_superuser = task::current_credentials().euid == 0;
+    for thread in priority_targets(which, who)? {
+        if value < thread.niceness() && !is_superuser {
+            return Err(Errno::EACCES);
+        }
+        thread.set_niceness(value);
+    }
+    Ok(0)
+}
+
+/// `struct rusage`: CPU time as user time, and the largest resident size in bytes. What
+/// is not counted here is zero.
+#[must_use]
+pub fn usage_bytes(run_nanos: u64, resident: u64) -> [u8; 144] {
+    let mut bytes = [0; 144];
+    let micros = run_nanos / 1000;
+    let mut put = |at: usize, value: u64| bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    put(0, micros / 1_000_000);
+    put(8, micros % 1_000_000);
+    put(32, resident / 1024);
+    bytes
+}
+
+fn getrusage([who, to, ..]: [usize; 6]) -> Result<usize> {
+    const THREAD: i32 = 1;
+    const CHILDREN: i32 = -1;
+    let process = task::current_process();
+    let resident = || process.space().statm().resident * crate::memory::PAGE_SIZE as u64;
+    let bytes = match who as i32 {
+        0 => usage_bytes(process.run_nanos(), resident()),
+        THREAD => usage_bytes(task::current().run_nanos(), resident()),
+        CHILDREN => usage_bytes(process.children_run_nanos(), 0),
+        _ => return Err(Errno::EINVAL),
+    };
+    user::copy_out(to, &bytes)?;
+    Ok(0)
+}
+
+fn times([to, ..]: [usize; 6]) -> Result<usize> {
+    /// Nanoseconds in a clock tick (`sysconf(_SC_CLK_TCK)` is 100).
+    const TICK: u64 = 10_000_000;
+    if to != 0 {
+        let process = task::current_process();
+        let own = process.run_nanos() / TICK;
+        let children = process.children_run_nanos() / TICK;
+        user::write(to, &[own, 0, children, 0])?;
+    }
+    Ok((time::uptime_nanos() / TICK) as usize)
+}

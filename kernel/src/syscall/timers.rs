@@ -1,0 +1,223 @@
+//! Timers that send signals: `alarm`, `setitimer`, POSIX timers.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use linux_raw_sys::general as linux;
+
+use crate::errno::{Errno, Result};
+use crate::memory::user::{self, plain};
+use crate::sync::IrqLock;
+use crate::syscall::time::{Clock, read_timespec, read_timeval, write_timespec};
+use crate::task::signal::timers::{IntervalTimer, Notice};
+use crate::task::signal::{self};
+use crate::task::{self, Process, process};
+use crate::time::Instant;
+
+/// POSIX timers by process and id. A leaf lock.
+static TIMERS: IrqLock<BTreeMap<(u32, i32), (Clock, Arc<IntervalTimer>)>> =
+    IrqLock::new(BTreeMap::new());
+
+/// Timers that one process may have.
+const LIMIT: i32 = 1024;
+
+pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
+    Some(match number {
+        linux::__NR_alarm => alarm(args),
+        linux::__NR_setitimer => setitimer(args),
+        linux::__NR_getitimer => getitimer(args),
+        linux::__NR_timer_create => create(args),
+        linux::__NR_timer_settime => settime(args),
+        linux::__NR_timer_gettime => gettime(args),
+        linux::__NR_timer_getoverrun => getoverrun(args),
+        linux::__NR_timer_delete => delete(args),
+        _ => return None,
+    })
+}
+
+/// Drops all POSIX timers of a process: at its end and at `execve`.
+pub fn drop_all(process: &Process) {
+    let id = process.id();
+    loop {
+        let next = TIMERS
+            .lock()
+            .range((id, i32::MIN)..=(id, i32::MAX))
+            .next()
+            .map(|(key, _)| *key);
+        let Some(key) = next else {
+            return;
+        };
+        let removed = TIMERS.lock().remove(&key);
+        if let Some((_, timer)) = removed {
+            timer.set(None, Duration::ZERO);
+        }
+    }
+}
+
+/// The process's real-time interval timer, made when it is first used.
+fn real_timer(process: &Arc<Process>) -> Arc<IntervalTimer> {
+    let fresh = IntervalTimer::new(
+        process,
+        Notice {
+            signal: linux::SIGALRM,
+            thread: 0,
+            value: 0,
+            timer: -1,
+        },
+    );
+    process.real_timer_or(fresh)
+}
+
+fn deadline(after: Duration) -> Option<Instant> {
+    (!after.is_zero()).then(|| Instant::now() + after)
+}
+
+fn alarm([seconds, ..]: [usize; 6]) -> Result<usize> {
+    let after = Duration::from_secs(u64::from(seconds as u32));
+    let (left, _) = real_timer(&task::current_process()).set(deadline(after), Duration::ZERO);
+    // Rounded to the nearest second, but never to "not set".
+    let rounded = (left + Duration::from_millis(500)).as_secs();
+    Ok(if left.is_zero() {
+        0
+    } else {
+        rounded.max(1) as usize
+    })
+}
+
+fn write_timeval_pair(to: usize, (value, interval): (Duration, Duration)) -> Result<()> {
+    let words = [interval, value].map(|part| [part.as_secs(), u64::from(part.subsec_micros())]);
+    user::write(to, &words)
+}
+
+/// The virtual and profiling timers are not there.
+fn check_which(which: usize) -> Result<()> {
+    match which as u32 {
+        linux::ITIMER_REAL => Ok(()),
+        linux::ITIMER_VIRTUAL | linux::ITIMER_PROF => Err(Errno::ENOSYS),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn setitimer([which, new, old, ..]: [usize; 6]) -> Result<usize> {
+    check_which(which)?;
+    let (interval, value) = match new {
+        0 => (Duration::ZERO, Duration::ZERO),
+        new => (read_timeval(new)?, read_timeval(new + 16)?),
+    };
+    let before = real_timer(&task::current_process()).set(deadline(value), interval);
+    if old != 0 {
+        write_timeval_pair(old, before)?;
+    }
+    Ok(0)
+}
+
+fn getitimer([which, to, ..]: [usize; 6]) -> Result<usize> {
+    check_which(which)?;
+    write_timeval_pair(to, real_timer(&task::current_process()).get())?;
+    Ok(0)
+}
+
+/// `struct sigevent`, as far as it is read.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct SignalEvent {
+    value: u64,
+    signal: i32,
+    notify: i32,
+    thread: u32,
+    padding: [u32; 11],
+}
+
+plain!(SignalEvent);
+
+fn create([clock, event, to, ..]: [usize; 6]) -> Result<usize> {
+    let clock = Clock::from_id(clock as i32)?;
+    let process = task::current_process();
+    let id = {
+        let timers = TIMERS.lock();
+        (0..LIMIT)
+            .find(|id| !timers.contains_key(&(process.id(), *id)))
+            .ok_or(Errno::EAGAIN)?
+    };
+    let mut notice = Notice {
+        signal: linux::SIGALRM,
+        thread: 0,
+        value: id as u64,
+        timer: id,
+    };
+    if event != 0 {
+        let event: SignalEvent = user::read(event)?;
+        notice.value = event.value;
+        match event.notify as u32 {
+            linux::SIGEV_NONE => notice.signal = 0,
+            kind @ (linux::SIGEV_SIGNAL | linux::SIGEV_THREAD_ID) => {
+                if !(1..=signal::COUNT as i32).contains(&event.signal) {
+                    return Err(Errno::EINVAL);
+                }
+                notice.signal = event.signal as u32;
+                if kind == linux::SIGEV_THREAD_ID {
+                    let thread = process::find_thread(event.thread).ok_or(Errno::EINVAL)?;
+                    if thread.process().id() != process.id() {
+                        return Err(Errno::EINVAL);
+                    }
+                    notice.thread = event.thread;
+                }
+            }
+            _ => return Err(Errno::EINVAL),
+        }
+    }
+    user::write(to, &id)?;
+    let timer = IntervalTimer::new(&process, notice);
+    TIMERS.lock().insert((process.id(), id), (clock, timer));
+    Ok(0)
+}
+
+fn find(id: usize) -> Result<(Clock, Arc<IntervalTimer>)> {
+    let key = (task::current_process().id(), id as i32);
+    TIMERS.lock().get(&key).cloned().ok_or(Errno::EINVAL)
+}
+
+fn write_timespec_pair(to: usize, (value, interval): (Duration, Duration)) -> Result<()> {
+    write_timespec(to, interval.as_nanos() as u64)?;
+    write_timespec(to + 16, value.as_nanos() as u64)
+}
+
+fn settime([id, flags, new, old, ..]: [usize; 6]) -> Result<usize> {
+    let (clock, timer) = find(id)?;
+    let interval = read_timespec(new)?;
+    let value = read_timespec(new + 16)?;
+    let deadline = (value != 0).then(|| {
+        if flags as u32 & linux::TIMER_ABSTIME != 0 {
+            clock.instant(value)
+        } else {
+            Instant::now() + Duration::from_nanos(value)
+        }
+    });
+    let before = timer.set(deadline, Duration::from_nanos(interval));
+    if old != 0 {
+        write_timespec_pair(old, before)?;
+    }
+    Ok(0)
+}
+
+fn gettime([id, to, ..]: [usize; 6]) -> Result<usize> {
+    let (_, timer) = find(id)?;
+    write_timespec_pair(to, timer.get())?;
+    Ok(0)
+}
+
+fn getoverrun([id, ..]: [usize; 6]) -> Result<usize> {
+    let (_, timer) = find(id)?;
+    Ok(timer.overruns().unsigned_abs() as usize)
+}
+
+fn delete([id, ..]: [usize; 6]) -> Result<usize> {
+    let (_, timer) = find(id)?;
+    timer.set(None, Duration::ZERO);
+    let removed = TIMERS
+        .lock()
+        .remove(&(task::current_process().id(), id as i32));
+    drop(removed);
+    Ok(0)
+}

@@ -1,0 +1,232 @@
+//! New threads and processes: `clone`, `clone3`, `fork`, `vfork`.
+
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use linux_raw_sys::general as linux;
+
+use super::process::{self, Process};
+use super::thread::Thread;
+use super::{exit, scheduler};
+use crate::cpu::control;
+use crate::cpu::entry::TrapFrame;
+use crate::errno::{Errno, Result};
+use crate::memory::user;
+use crate::sync::InterruptsOff;
+
+/// What is asked for (`struct clone_args`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request {
+    /// `CLONE_…`, without the signal.
+    pub flags: u64,
+    /// Where the child's id is stored in the parent.
+    pub parent_tid: usize,
+    /// Where it is stored and cleared in the child.
+    pub child_tid: usize,
+    /// The parent's signal at the child's end.
+    pub exit_signal: u32,
+    /// The child's stack pointer; 0: the parent's.
+    pub stack: usize,
+    /// The child's FS base, with `CLONE_SETTLS`.
+    pub tls: u64,
+}
+
+/// Namespaces and the like: what this kernel does not have.
+const UNSUPPORTED: u64 = (linux::CLONE_NEWNS
+    | linux::CLONE_NEWCGROUP
+    | linux::CLONE_NEWUTS
+    | linux::CLONE_NEWIPC
+    | linux::CLONE_NEWUSER
+    | linux::CLONE_NEWPID
+    | linux::CLONE_NEWNET
+    | linux::CLONE_PTRACE
+    | linux::CLONE_PIDFD
+    | linux::CLONE_IO) as u64;
+
+fn has(flags: u64, flag: u32) -> bool {
+    flags & u64::from(flag) != 0
+}
+
+/// Makes a thread or a process that goes on where the caller is, with result 0; its id.
+///
+/// # Errors
+/// `EINVAL` for combinations that make no sense or that this kernel does not have,
+/// `EAGAIN` at a limit, `ENOMEM`.
+pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
+    let flags = request.flags;
+    if flags & UNSUPPORTED & !u64::from(linux::CLONE_IO) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let is_thread = has(flags, linux::CLONE_THREAD);
+    if is_thread && !(has(flags, linux::CLONE_SIGHAND) && has(flags, linux::CLONE_VM)) {
+        return Err(Errno::EINVAL);
+    }
+    if has(flags, linux::CLONE_SIGHAND) && !has(flags, linux::CLONE_VM) {
+        return Err(Errno::EINVAL);
+    }
+    let parent = super::current();
+    let id = process::new_id()?;
+    let child_process = if is_thread {
+        parent.process().clone()
+    } else {
+        new_process(id, &parent, request)?
+    };
+    let child = new_thread(id, &child_process, &parent, request, frame)?;
+
+    // Stored before either side can run on.
+    if has(flags, linux::CLONE_PARENT_SETTID) {
+        let _ = user::write(request.parent_tid, &id);
+    }
+    if has(flags, linux::CLONE_CHILD_SETTID) {
+        store_in_child(&child_process, request.child_tid, id);
+    }
+    if has(flags, linux::CLONE_CHILD_CLEARTID) {
+        child.set_clear_on_exit(request.child_tid);
+    }
+    if is_thread && parent.process().is_ending() {
+        return Err(Errno::EAGAIN);
+    }
+    let is_vfork = has(flags, linux::CLONE_VFORK);
+    if is_vfork {
+        child_process.vfork_done.store(false, Ordering::Release);
+    }
+    process::register_thread(&child);
+    child_process.add_thread(child.clone());
+    if !is_thread {
+        process::register(&child_process);
+        let family_of = if has(flags, linux::CLONE_PARENT) {
+            parent
+                .process()
+                .parent()
+                .unwrap_or_else(|| parent.process().clone())
+        } else {
+            parent.process().clone()
+        };
+        family_of.family.lock().children.push(child_process.clone());
+    }
+    if is_thread && parent.process().is_ending() {
+        // The end began meanwhile and may not have seen this thread: it sees it itself.
+        super::signal::interrupt(&child);
+    }
+    scheduler::wake(&child);
+    drop(child);
+    if is_vfork {
+        let process = child_process;
+        process.self_events.wait_uninterruptibly(|| {
+            let is_done = process.vfork_done.load(Ordering::Acquire);
+            (is_done || parent.process().is_ending()).then_some(())
+        });
+    }
+    Ok(id)
+}
+
+fn new_process(id: u32, parent: &Arc<Thread>, request: &Request) -> Result<Arc<Process>> {
+    let old = parent.process();
+    let (limit, _) = old.limit(linux::RLIMIT_NPROC);
+    if process::thread_count() as u64 >= limit {
+        return Err(Errno::EAGAIN);
+    }
+    let flags = request.flags;
+    let space = if has(flags, linux::CLONE_VM) {
+        old.space()
+    } else {
+        old.space().fork()?
+    };
+    let files = if has(flags, linux::CLONE_FILES) {
+        old.files()
+    } else {
+        old.files().fork()?
+    };
+    let fs = if has(flags, linux::CLONE_FS) {
+        old.fs()
+    } else {
+        old.fs().fork()
+    };
+    let family_of = if has(flags, linux::CLONE_PARENT) {
+        old.parent().unwrap_or_else(|| old.clone())
+    } else {
+        old.clone()
+    };
+    let process = Process::new(id, Some(space), files, fs, Arc::downgrade(&family_of));
+    process.copy_attributes(old);
+    process.signals().copy_actions(old.signals());
+    process
+        .exit_signal
+        .store(request.exit_signal, Ordering::Relaxed);
+    Ok(process)
+}
+
+fn new_thread(
+    id: u32,
+    process: &Arc<Process>,
+    parent: &Arc<Thread>,
+    request: &Request,
+    frame: &TrapFrame,
+) -> Result<Arc<Thread>> {
+    let mut child_frame = *frame;
+    child_frame.rax = 0;
+    if request.stack != 0 {
+        child_frame.rsp = request.stack as u64;
+    }
+    let (fpu, fs, gs) = {
+        let off = InterruptsOff::new();
+        // SAFETY: the current thread's own context, interrupts off.
+        let fpu = match unsafe { &mut parent.context().fpu } {
+            Some(fpu) => {
+                fpu.save();
+                fpu.duplicate()
+            }
+            None => return Err(Errno::EINVAL),
+        };
+        (
+            fpu,
+            crate::cpu::this(&off).user_fs(&off),
+            control::kernel_gs_base(),
+        )
+    };
+    let fs = if has(request.flags, linux::CLONE_SETTLS) {
+        request.tls
+    } else {
+        fs
+    };
+    if fs as usize >= user::USER_END {
+        return Err(Errno::EPERM);
+    }
+    let thread = Thread::new_user(
+        id,
+        process.clone(),
+        child_frame,
+        fpu,
+        (fs, gs),
+        parent.name(),
+    )?;
+    thread.signals().set_blocked(parent.signals().blocked());
+    if !has(request.flags, linux::CLONE_VM) || has(request.flags, linux::CLONE_VFORK) {
+        thread
+            .signals()
+            .set_alternate_stack(parent.signals().alternate_stack());
+    }
+    thread.set_affinity(parent.affinity());
+    thread.set_niceness(parent.niceness());
+    Ok(thread)
+}
+
+/// Stores the child's id in its own memory, which is not loaded here.
+fn store_in_child(process: &Arc<Process>, address: usize, id: u32) {
+    use crate::memory::area::Protection;
+    if !address.is_multiple_of(4) || !user::is_user_range(address, 4) {
+        return;
+    }
+    let Some(space) = process.try_space() else {
+        return;
+    };
+    let _ = space.with_frame(address, Protection::WRITE, |place| {
+        // SAFETY: four aligned bytes do not cross the frame's end.
+        unsafe { place.cast::<u32>().write_volatile(id) };
+    });
+}
+
+/// Ends a `vfork` child's claim on its parent; for `execve`.
+pub(super) fn vfork_is_over(process: &Process) {
+    exit::finish_vfork(process);
+}

@@ -1,0 +1,520 @@
+//! `execve`: a new program in an old process. System V ABI, AMD64 supplement, 3.4.1.
+
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use formats::elf::{self, Program as Elf, Segment};
+use linux_raw_sys::auxvec;
+
+use super::process::{self, Process, Program};
+use super::thread::Thread;
+use super::{clone, scheduler, signal};
+use crate::cpu::descriptors::{USER_CODE, USER_DATA};
+use crate::cpu::entry::TrapFrame;
+use crate::cpu::fpu::FpuState;
+use crate::cpu::{control, this};
+use crate::entropy;
+use crate::errno::{Errno, Result};
+use crate::fs::{self, OpenFile};
+use crate::memory::PAGE_SIZE;
+use crate::memory::area::{AreaName, Backing, Protection};
+use crate::memory::space::{AddressSpace, Placement, Request, STACK_TOP};
+use crate::memory::user::{Destination, USER_END};
+use crate::sync::InterruptsOff;
+
+/// Where position-independent programs are put, less what is drawn at random.
+const RELOCATABLE_BASE: u64 = 0x5555_5555_4000;
+/// Where their interpreters are put.
+const INTERPRETER_BASE: u64 = 0x7000_0000_0000;
+/// First size of the stack area; it grows on demand.
+const STACK_START_SIZE: usize = 128 * 1024;
+/// Bytes of arguments and environment together (Linux: a quarter of the stack limit).
+pub const ARGUMENT_LIMIT: usize = 2 << 20;
+/// Scripts may name scripts as interpreters so deep.
+const SCRIPT_DEPTH: usize = 4;
+/// Length of a `#!` line that is looked at.
+const SCRIPT_LINE: usize = 256;
+
+/// RFLAGS in user mode: interrupts on, and the bit that is always one.
+const USER_RFLAGS: u64 = 0x202;
+
+/// What to run.
+pub struct Call {
+    /// Path of the file.
+    pub path: Vec<u8>,
+    /// Arguments, the program's name among them.
+    pub arguments: Vec<Vec<u8>>,
+    /// `NAME=value` each.
+    pub environment: Vec<Vec<u8>>,
+}
+
+/// A program that is ready to run.
+struct Image {
+    space: Arc<AddressSpace>,
+    entry: u64,
+    stack_pointer: u64,
+    program: Program,
+}
+
+fn read_start(file: &OpenFile, limit: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; limit];
+    let mut to = Destination::kernel(&mut bytes);
+    let length = file.object.read_at(file, 0, &mut to)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Follows `#!` lines until an ELF file is found.
+fn open_program(
+    call: &mut Call,
+    open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>,
+) -> Result<(Arc<OpenFile>, Vec<u8>)> {
+    for _ in 0..=SCRIPT_DEPTH {
+        let file = open(&call.path)?;
+        let start = read_start(&file, elf::HEADER_SIZE)?;
+        let Some(line) = start.strip_prefix(b"#!") else {
+            return Ok((file, start));
+        };
+        let line = &line[..line.len().min(SCRIPT_LINE)];
+        let end = line
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .unwrap_or(line.len());
+        let line = line[..end].trim_ascii();
+        if line.is_empty() {
+            return Err(Errno::ENOEXEC);
+        }
+        let is_blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
+        let split = line.iter().position(is_blank).unwrap_or(line.len());
+        let interpreter = line[..split].to_vec();
+        let argument = line[split..].trim_ascii().to_vec();
+        let mut arguments = vec![interpreter.clone()];
+        if !argument.is_empty() {
+            arguments.push(argument);
+        }
+        arguments.push(core::mem::replace(&mut call.path, interpreter));
+        arguments.extend(call.arguments.drain(..).skip(1));
+        call.arguments = arguments;
+    }
+    Err(Errno::ELOOP)
+}
+
+fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Result<Image> {
+    let size: usize = call
+        .arguments
+        .iter()
+        .chain(&call.environment)
+        .map(|text| text.len() + 9)
+        .sum();
+    if size > ARGUMENT_LIMIT {
+        return Err(Errno::E2BIG);
+    }
+    let script = call.path.clone();
+    let (file, start) = open_program(call, open)?;
+    let length = file.object.memory()?.length();
+    let elf = elf::parse(&start, length, USER_END as u64).map_err(|_| Errno::ENOEXEC)?;
+    let mut random = [0_u64; 3];
+    for word in &mut random {
+        *word = entropy::word();
+    }
+    let space = AddressSpace::new(random[0] as usize)?;
+    let base = if elf.is_relocatable {
+        RELOCATABLE_BASE + (random[1] & 0xfff_ffff) * PAGE_SIZE as u64
+    } else {
+        0
+    };
+    let end = map_segments(&space, &elf, &file, &call.path, base)?;
+    let mut entry = elf.entry.wrapping_add(base);
+    let mut interpreter_base = 0;
+    if let Some((offset, length)) = elf.interpreter {
+        interpreter_base = INTERPRETER_BASE + (random[1] >> 32 & 0xffff) * PAGE_SIZE as u64;
+        entry = load_interpreter(&space, &file, offset, length, interpreter_base, open)?;
+    }
+    space.set_break_start(end + (random[2] as usize % 0x2000) * PAGE_SIZE);
+    let (stack_pointer, program) =
+        build_stack(&space, call, &elf, base, interpreter_base, entry, &script)?;
+    if entry as usize >= USER_END {
+        return Err(Errno::ENOEXEC);
+    }
+    Ok(Image {
+        space,
+        entry,
+        stack_pointer,
+        program,
+    })
+}
+
+fn load_interpreter(
+    space: &Arc<AddressSpace>,
+    file: &OpenFile,
+    offset: u64,
+    length: u64,
+    base: u64,
+    open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>,
+) -> Result<u64> {
+    let mut path = vec![0; length as usize];
+    let read = file
+        .object
+        .read_at(file, offset, &mut Destination::kernel(&mut path))?;
+    path.truncate(read.min(path.iter().position(|byte| *byte == 0).unwrap_or(read)));
+    let interpreter = open(&path)?;
+    let start = read_start(&interpreter, elf::HEADER_SIZE)?;
+    let length = interpreter.object.memory()?.length();
+    let elf = elf::parse(&start, length, USER_END as u64).map_err(|_| Errno::ENOEXEC)?;
+    let base = if elf.is_relocatable { base } else { 0 };
+    map_segments(space, &elf, &interpreter, &path, base)?;
+    Ok(elf.entry.wrapping_add(base))
+}
+
+/// Maps all segments; the page-aligned end of the last.
+fn map_segments(
+    space: &Arc<AddressSpace>,
+    elf: &Elf,
+    file: &OpenFile,
+    path: &[u8],
+    base: u64,
+) -> Result<usize> {
+    let name: Arc<[u8]> = Arc::from(path);
+    let mut end = 0;
+    for segment in &elf.segments {
+        end = map_segment(space, segment, file, &name, base)?;
+    }
+    Ok(end)
+}
+
+fn map_segment(
+    space: &Arc<AddressSpace>,
+    segment: &Segment,
+    file: &OpenFile,
+    name: &Arc<[u8]>,
+    base: u64,
+) -> Result<usize> {
+    let mut protection = Protection::empty();
+    protection.set(Protection::READ, segment.is_readable);
+    protection.set(Protection::WRITE, segment.is_writable);
+    protection.set(Protection::EXECUTE, segment.is_executable);
+    let address = segment.address.wrapping_add(base) as usize;
+    let start = address / PAGE_SIZE * PAGE_SIZE;
+    let lead = address - start;
+    let file_end = address + segment.file_size as usize;
+    let end = (address + segment.memory_size as usize).next_multiple_of(PAGE_SIZE);
+    let file_pages_end = file_end.next_multiple_of(PAGE_SIZE);
+    let request = |at: usize, length: usize, backing: Backing, name: AreaName| Request {
+        at: Some(at),
+        length,
+        protection,
+        allowed: Protection::all(),
+        is_shared: false,
+        backing,
+        name,
+        placement: Placement::Exact,
+        reserve: true,
+    };
+    if segment.file_size > 0 {
+        let backing = Backing::Object(file.object.memory()?, segment.file_offset - lead as u64);
+        space.map(request(
+            start,
+            file_pages_end - start,
+            backing,
+            AreaName::File(name.clone()),
+        ))?;
+        if segment.is_writable && file_pages_end > file_end {
+            // What the last file page holds behind the segment is not the program's.
+            write_zeros(space, file_end, file_pages_end - file_end)?;
+        }
+    }
+    let zeros_start = if segment.file_size > 0 {
+        file_pages_end
+    } else {
+        start
+    };
+    if end > zeros_start {
+        space.map(request(
+            zeros_start,
+            end - zeros_start,
+            Backing::Anonymous,
+            AreaName::None,
+        ))?;
+    }
+    Ok(end)
+}
+
+/// Zeroes `length` bytes within one page of a space that is not loaded.
+fn write_zeros(space: &AddressSpace, address: usize, length: usize) -> Result<()> {
+    space
+        .with_frame(address, Protection::WRITE, |place| {
+            // SAFETY: the range ends with its page.
+            unsafe { core::ptr::write_bytes(place, 0, length) };
+        })
+        .map_err(|_| Errno::ENOMEM)
+}
+
+/// Writes into a space that is not loaded.
+fn write_remote(space: &AddressSpace, address: usize, bytes: &[u8]) -> Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        let at = address + done;
+        let length = (PAGE_SIZE - at % PAGE_SIZE).min(bytes.len() - done);
+        let piece = &bytes[done..done + length];
+        space
+            .with_frame(at, Protection::WRITE, |place| {
+                // SAFETY: `length` bytes from here lie within the frame.
+                unsafe { core::ptr::copy_nonoverlapping(piece.as_ptr(), place, length) };
+            })
+            .map_err(|_| Errno::ENOMEM)?;
+        done += length;
+    }
+    Ok(())
+}
+
+/// The initial stack: strings at the top, below them the auxiliary vector, the
+/// environment's and the arguments' pointers, and the count of arguments.
+fn build_stack(
+    space: &AddressSpace,
+    call: &Call,
+    elf: &Elf,
+    base: u64,
+    interpreter_base: u64,
+    entry: u64,
+    script: &[u8],
+) -> Result<(u64, Program)> {
+    let random = entropy::word() as usize;
+    let top = STACK_TOP - (random % 0x800) * PAGE_SIZE;
+    let size: usize = call
+        .arguments
+        .iter()
+        .chain(&call.environment)
+        .map(|text| text.len() + 9)
+        .sum();
+    let area = (STACK_START_SIZE + size).next_multiple_of(PAGE_SIZE);
+    let mut protection = Protection::READ | Protection::WRITE;
+    protection.set(Protection::EXECUTE, elf.wants_executable_stack);
+    space.map(Request {
+        at: Some(top - area),
+        length: area,
+        protection,
+        allowed: Protection::all(),
+        is_shared: false,
+        backing: Backing::Anonymous,
+        name: AreaName::Stack,
+        placement: Placement::Exact,
+        reserve: true,
+    })?;
+
+    // Strings, from the lowest address up: arguments, environment, then ours.
+    let mut strings = Vec::new();
+    let place = |strings: &mut Vec<u8>, text: &[u8]| {
+        let at = strings.len();
+        strings.extend_from_slice(text);
+        strings.push(0);
+        at
+    };
+    let arguments: Vec<usize> = call
+        .arguments
+        .iter()
+        .map(|text| place(&mut strings, text))
+        .collect();
+    let arguments_end = strings.len();
+    let environment: Vec<usize> = call
+        .environment
+        .iter()
+        .map(|text| place(&mut strings, text))
+        .collect();
+    let environment_end = strings.len();
+    let platform = place(&mut strings, b"x86_64");
+    let name = place(&mut strings, script);
+    while strings.len() % 16 != 0 {
+        strings.push(0);
+    }
+    let random_bytes = strings.len();
+    let mut seed = [0; 16];
+    entropy::fill(&mut seed);
+    strings.extend_from_slice(&seed);
+    let strings_at = (top - strings.len()) & !15;
+
+    let auxiliary: [(u32, u64); 17] = [
+        (auxvec::AT_PHDR, elf.headers_address.wrapping_add(base)),
+        (auxvec::AT_PHENT, u64::from(elf.header_size)),
+        (auxvec::AT_PHNUM, u64::from(elf.header_count)),
+        (auxvec::AT_PAGESZ, PAGE_SIZE as u64),
+        (auxvec::AT_BASE, interpreter_base),
+        (auxvec::AT_FLAGS, 0),
+        (
+            auxvec::AT_ENTRY,
+            if interpreter_base == 0 {
+                entry
+            } else {
+                elf.entry.wrapping_add(base)
+            },
+        ),
+        (auxvec::AT_UID, u64::from(super::current_credentials().uid)),
+        (
+            auxvec::AT_EUID,
+            u64::from(super::current_credentials().euid),
+        ),
+        (auxvec::AT_GID, u64::from(super::current_credentials().gid)),
+        (
+            auxvec::AT_EGID,
+            u64::from(super::current_credentials().egid),
+        ),
+        (auxvec::AT_SECURE, 0),
+        (auxvec::AT_CLKTCK, 100),
+        (auxvec::AT_PLATFORM, (strings_at + platform) as u64),
+        (auxvec::AT_EXECFN, (strings_at + name) as u64),
+        (auxvec::AT_RANDOM, (strings_at + random_bytes) as u64),
+        // FSGSBASE may be used by user code (HWCAP2_FSGSBASE) only where it is on.
+        (auxvec::AT_HWCAP2, u64::from(has_fsgsbase()) << 1),
+    ];
+    let mut words = vec![call.arguments.len() as u64];
+    words.extend(arguments.iter().map(|at| (strings_at + at) as u64));
+    words.push(0);
+    words.extend(environment.iter().map(|at| (strings_at + at) as u64));
+    words.push(0);
+    for (kind, value) in auxiliary {
+        words.extend([u64::from(kind), value]);
+    }
+    words.extend([0, 0]);
+    let stack_pointer = (strings_at - words.len() * 8) & !15;
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    write_remote(space, strings_at, &strings)?;
+    write_remote(space, stack_pointer, &bytes)?;
+    let program = Program {
+        executable: call.path.clone(),
+        arguments: (strings_at, strings_at + arguments_end),
+        environment: (strings_at + arguments_end, strings_at + environment_end),
+    };
+    Ok((stack_pointer as u64, program))
+}
+
+fn has_fsgsbase() -> bool {
+    this(&InterruptsOff::new()).has_fsgsbase()
+}
+
+fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
+
+fn user_frame(image: &Image) -> TrapFrame {
+    TrapFrame {
+        rip: image.entry,
+        cs: u64::from(USER_CODE),
+        rflags: USER_RFLAGS,
+        rsp: image.stack_pointer,
+        ss: u64::from(USER_DATA),
+        ..TrapFrame::default()
+    }
+}
+
+/// `execve`: on success the current thread is the new program's only one, and `frame`
+/// enters it.
+///
+/// # Errors
+/// Those of execve(2); the old program then goes on.
+pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
+    let script_name = base_name(&call.path).to_vec();
+    let image = load(&mut call, &|path| fs::open_for_exec(path))?;
+    let thread = super::current();
+    let process = thread.process();
+    become_alone(process, &thread)?;
+
+    process.has_executed.store(true, Ordering::Relaxed);
+    super::futex::leave_robust_list(&thread);
+    thread.set_robust_list(Default::default());
+    thread.set_clear_on_exit(0);
+    process.files().close_on_exec();
+    process.signals().reset_handlers();
+    thread
+        .signals()
+        .set_alternate_stack(signal::AlternateStack {
+            flags: linux_raw_sys::general::SS_DISABLE,
+            ..Default::default()
+        });
+    process.set_program(image.program.clone());
+    thread.set_name(&script_name);
+    let old = process.replace_space(Some(image.space.clone()));
+    process.tell_space_its_limits();
+    scheduler::reload_space();
+    // Also with a vfork parent the old space lives on only where someone else uses it.
+    drop(old);
+    clone::vfork_is_over(process);
+    *frame = user_frame(&image);
+    let off = InterruptsOff::new();
+    // SAFETY: the current thread's own context, interrupts off.
+    let context = unsafe { thread.context() };
+    let fpu = FpuState::new();
+    fpu.load();
+    context.fpu = Some(fpu);
+    this(&off).set_user_fs(0, &off);
+    control::set_kernel_gs_base(0);
+    Ok(())
+}
+
+/// Ends all other threads of the process, and waits until they have left.
+fn become_alone(process: &Arc<Process>, thread: &Arc<Thread>) -> Result<()> {
+    let others = process.threads().len() > 1;
+    if !others {
+        return Ok(());
+    }
+    if process
+        .exec_owner
+        .compare_exchange(0, thread.id(), Ordering::AcqRel, Ordering::Acquire)
+        .is_err()
+    {
+        // Another thread of the process is faster; this one is about to end.
+        return Err(Errno::EAGAIN);
+    }
+    for other in process.threads() {
+        if !Arc::ptr_eq(&other, thread) {
+            signal::interrupt(&other);
+        }
+    }
+    process.self_events.wait_uninterruptibly(|| {
+        (process.threads.lock().len() == 1 || process.is_ending()).then_some(())
+    });
+    process.exec_owner.store(0, Ordering::Release);
+    if process.is_ending() {
+        Err(Errno::EINTR)
+    } else {
+        Ok(())
+    }
+}
+
+/// Makes the first process of the machine, tells `announce` its id, and queues it.
+///
+/// # Errors
+/// Those of execve(2) for its program.
+pub fn start_first(
+    mut call: Call,
+    files: Arc<fs::FdTable>,
+    context: Arc<fs::FsContext>,
+    announce: impl FnOnce(u32),
+) -> Result<()> {
+    let base = fs::kernel_base()?;
+    let image = load(&mut call, &|path| fs::open_for_exec_from(&base, path))?;
+    let id = process::new_id()?;
+    let process = Process::new(
+        id,
+        Some(image.space.clone()),
+        files,
+        context,
+        std::sync::Weak::new(),
+    );
+    process.tell_space_its_limits();
+    process.set_program(image.program.clone());
+    let name = base_name(&call.path).to_vec();
+    let thread = Thread::new_user(
+        id,
+        process.clone(),
+        user_frame(&image),
+        FpuState::new(),
+        (0, 0),
+        Vec::new(),
+    )?;
+    thread.set_name(&name);
+    process::register(&process);
+    process::register_thread(&thread);
+    process.add_thread(thread.clone());
+    announce(id);
+    scheduler::wake(&thread);
+    Ok(())
+}

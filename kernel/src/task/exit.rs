@@ -1,0 +1,121 @@
+//! The end of threads and processes.
+
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use super::process::{self, NOT_ENDING, Process};
+use super::{futex, scheduler, signal, wait};
+use crate::fs::FdTable;
+use crate::memory::user;
+
+/// Makes every thread of `process` leave, with this wait status. The first call counts.
+pub fn begin(process: &Process, status: u32) {
+    let is_first = process
+        .ending
+        .compare_exchange(
+            NOT_ENDING,
+            u64::from(status),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        )
+        .is_ok();
+    if is_first {
+        for thread in process.threads() {
+            signal::interrupt(&thread);
+        }
+        process.self_events.wake_all();
+    }
+}
+
+/// Ends the current thread; the process too, if it is the last.
+pub fn exit_thread() -> ! {
+    let thread = super::current();
+    let process = thread.process().clone();
+    futex::leave_robust_list(&thread);
+    let address = thread.clear_on_exit.swap(0, Ordering::Relaxed);
+    if address != 0 && user::write(address, &0_u32).is_ok() {
+        futex::wake_private(&process, address, 1);
+    }
+    process::forget_thread(thread.id());
+    let is_last = {
+        let mut threads = process.threads.lock();
+        threads.retain(|other| !Arc::ptr_eq(other, &thread));
+        threads.is_empty()
+    };
+    process
+        .ended_run_time
+        .fetch_add(thread.run_nanos(), Ordering::Relaxed);
+    process.self_events.wake_all();
+    if is_last {
+        end_process(&process);
+    } else {
+        release_vfork(&process);
+    }
+    drop(process);
+    drop(thread);
+    scheduler::die();
+}
+
+/// Lets the parent of a `vfork` go on: the child has its own space, or is gone.
+pub(super) fn release_vfork(process: &Process) {
+    if process.try_space().is_none() || process.is_ending() || process.threads.lock().is_empty() {
+        finish_vfork(process);
+    }
+}
+
+pub(super) fn finish_vfork(process: &Process) {
+    if !process.vfork_done.swap(true, Ordering::AcqRel) {
+        process.self_events.wake_all();
+    }
+}
+
+fn end_process(process: &Arc<Process>) {
+    // A process whose threads all called `exit` themselves ended with the last's code.
+    begin(process, wait::status_of_exit(0));
+    let status = process.ending.load(Ordering::Acquire) as u32;
+    let timer = process.real_timer.lock().take();
+    if let Some(timer) = timer {
+        timer.set(None, core::time::Duration::ZERO);
+    }
+    crate::syscall::timers::drop_all(process);
+    // Closing may sleep; afterwards nobody can reach the files through this process.
+    process.files().close_all();
+    process.replace_files(Arc::new(FdTable::default()));
+    let space = process.replace_space(None);
+    scheduler::leave_space();
+    drop(space);
+    finish_vfork(process);
+    orphan_children(process);
+
+    let parent = process.parent();
+    process.is_zombie.store(true, Ordering::Release);
+    match parent {
+        Some(parent) if ignores_children(&parent) => {
+            wait::reap(&parent, process);
+            parent.child_events.wake_all();
+        }
+        Some(_) => wait::tell_parent(process, status),
+        None => {
+            process::forget(process.id());
+            crate::first_process_ended(process.id(), status);
+        }
+    }
+}
+
+/// Whether the parent said that it will never wait: its children vanish by themselves.
+fn ignores_children(parent: &Process) -> bool {
+    use linux_raw_sys::general as linux;
+    let action = parent.signals().action(linux::SIGCHLD);
+    action.handler == signal::IGNORE || action.flags & u64::from(linux::SA_NOCLDWAIT) != 0
+}
+
+/// Children of a process that ends become the kernel's: reaped as soon as they end.
+fn orphan_children(process: &Process) {
+    let children = core::mem::take(&mut process.family.lock().children);
+    for child in children {
+        child.family.lock().parent = std::sync::Weak::new();
+        if child.is_zombie() {
+            process::forget(child.id());
+        }
+    }
+}

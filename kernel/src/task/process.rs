@@ -1,0 +1,486 @@
+//! A process: an address space, open files, signals, and the threads that share them.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use linux_raw_sys::general as linux;
+
+use super::signal::{ProcessSignals, SigInfo};
+use super::thread::Thread;
+use crate::errno::{Errno, Result};
+use crate::fs::{FdTable, FsContext};
+use crate::memory::space::AddressSpace;
+use crate::sync::{IrqLock, SleepMutex, WaitQueue};
+use crate::time::Instant;
+
+/// Who a process acts for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "credentials(7) names them")]
+pub struct Credentials {
+    pub uid: u32,
+    pub euid: u32,
+    pub suid: u32,
+    pub gid: u32,
+    pub egid: u32,
+    pub sgid: u32,
+}
+
+/// A resource's soft and hard limit.
+pub type Limit = (u64, u64);
+
+const LIMITS: usize = linux::RLIM_NLIMITS as usize;
+const UNLIMITED: Limit = (u64::MAX, u64::MAX);
+
+/// Linux's defaults, with what this kernel enforces.
+fn default_limits() -> [Limit; LIMITS] {
+    let mut limits = [UNLIMITED; LIMITS];
+    limits[linux::RLIMIT_STACK as usize] = (8 << 20, u64::MAX);
+    limits[linux::RLIMIT_CORE as usize] = (0, u64::MAX);
+    limits[linux::RLIMIT_NOFILE as usize] = (1024, 1_048_576);
+    limits[linux::RLIMIT_MEMLOCK as usize] = (8 << 20, 8 << 20);
+    limits[linux::RLIMIT_NPROC as usize] = (63_000, 63_000);
+    limits[linux::RLIMIT_SIGPENDING as usize] = (63_000, 63_000);
+    limits[linux::RLIMIT_MSGQUEUE as usize] = (819_200, 819_200);
+    limits[linux::RLIMIT_NICE as usize] = (0, 0);
+    limits[linux::RLIMIT_RTPRIO as usize] = (0, 0);
+    limits
+}
+
+/// What `/proc` tells about the program.
+#[derive(Clone, Default)]
+pub struct Program {
+    /// Path of the ELF file.
+    pub executable: Vec<u8>,
+    /// User addresses of the argument strings: first byte, byte after the last.
+    pub arguments: (usize, usize),
+    /// The same for the environment.
+    pub environment: (usize, usize),
+}
+
+/// Process state that `wait` sees.
+pub(super) struct Family {
+    pub(super) parent: Weak<Process>,
+    pub(super) children: Vec<Arc<Process>>,
+}
+
+/// A process.
+pub struct Process {
+    id: u32,
+    group: AtomicU32,
+    session: AtomicU32,
+    space: IrqLock<Option<Arc<AddressSpace>>>,
+    files: IrqLock<Arc<FdTable>>,
+    fs: IrqLock<Arc<FsContext>>,
+    credentials: IrqLock<Credentials>,
+    limits: IrqLock<[Limit; LIMITS]>,
+    program: SleepMutex<Program>,
+    pub(super) threads: IrqLock<Vec<Arc<Thread>>>,
+    pub(super) family: IrqLock<Family>,
+    signals: ProcessSignals,
+    /// Woken when a child changes state.
+    pub(super) child_events: WaitQueue,
+    /// Woken when this process stops or goes on, and when a thread ends.
+    pub(super) self_events: WaitQueue,
+    /// Wait status of a process that ends: set once.
+    pub(super) ending: AtomicU64,
+    pub(super) is_zombie: AtomicBool,
+    pub(super) stop_state: AtomicU32,
+    /// Time used by threads that have ended.
+    pub(super) ended_run_time: AtomicU64,
+    /// Time used by children that were waited for.
+    pub(super) children_run_time: AtomicU64,
+    /// When it began.
+    pub(super) started: Instant,
+    /// Woken by the child's exec or exit (`vfork`).
+    pub(super) vfork_done: AtomicBool,
+    /// Signal that tells the parent of the end.
+    pub(super) exit_signal: AtomicU32,
+    pub(super) real_timer: IrqLock<Option<Arc<super::signal::timers::IntervalTimer>>>,
+    /// Whether it has called `execve` since it was forked.
+    pub(super) has_executed: AtomicBool,
+    /// Id of the thread whose `execve` ends all others; 0: none.
+    pub(super) exec_owner: AtomicU32,
+}
+
+/// All processes that are not reaped yet. Taken from interrupt handlers (^C).
+static PROCESSES: IrqLock<BTreeMap<u32, Arc<Process>>> = IrqLock::new(BTreeMap::new());
+/// All threads, by id.
+static THREADS: IrqLock<BTreeMap<u32, Weak<Thread>>> = IrqLock::new(BTreeMap::new());
+static NEXT_ID: AtomicU32 = AtomicU32::new(2);
+
+/// Largest process id plus one (`/proc/sys/kernel/pid_max`).
+pub const ID_LIMIT: u32 = 4_194_304;
+
+/// The id of the process that is not there: parent of the first one and of orphans.
+pub const INIT_ID: u32 = 1;
+
+/// [`Process::ending`] while it is not.
+pub(super) const NOT_ENDING: u64 = u64::MAX;
+
+/// A fresh id for a process or thread.
+///
+/// # Errors
+/// `EAGAIN` where all are in use.
+pub fn new_id() -> Result<u32> {
+    for _ in 0..ID_LIMIT {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed) % ID_LIMIT;
+        let is_free = id > INIT_ID
+            && !THREADS.lock().contains_key(&id)
+            && !PROCESSES.lock().contains_key(&id);
+        if is_free {
+            return Ok(id);
+        }
+    }
+    Err(Errno::EAGAIN)
+}
+
+/// The process with this id.
+#[must_use]
+pub fn find(id: u32) -> Option<Arc<Process>> {
+    PROCESSES.lock().get(&id).cloned()
+}
+
+/// The thread with this id.
+#[must_use]
+pub fn find_thread(id: u32) -> Option<Arc<Thread>> {
+    THREADS.lock().get(&id).and_then(Weak::upgrade)
+}
+
+/// All processes, by id.
+#[must_use]
+pub fn all() -> Vec<Arc<Process>> {
+    loop {
+        let count = PROCESSES.lock().len();
+        let mut list = Vec::with_capacity(count + 8);
+        let processes = PROCESSES.lock();
+        if processes.len() <= list.capacity() {
+            list.extend(processes.values().cloned());
+            return list;
+        }
+    }
+}
+
+pub(super) fn register(process: &Arc<Process>) {
+    PROCESSES.lock().insert(process.id, process.clone());
+}
+
+pub(super) fn register_thread(thread: &Arc<Thread>) {
+    THREADS.lock().insert(thread.id(), Arc::downgrade(thread));
+}
+
+pub(super) fn forget(id: u32) {
+    let removed = PROCESSES.lock().remove(&id);
+    drop(removed);
+}
+
+pub(super) fn forget_thread(id: u32) {
+    let removed = THREADS.lock().remove(&id);
+    drop(removed);
+}
+
+/// Number of threads that exist.
+#[must_use]
+pub fn thread_count() -> usize {
+    THREADS.lock().len()
+}
+
+/// Sends a signal to every process of a group; whether there was one.
+pub fn signal_group(group: u32, signal: u32) -> bool {
+    let members: Vec<_> = all()
+        .into_iter()
+        .filter(|process| process.group_id() == group)
+        .collect();
+    for process in &members {
+        process.send_signal(signal);
+    }
+    !members.is_empty()
+}
+
+impl Process {
+    /// A process without threads.
+    #[must_use]
+    pub fn new(
+        id: u32,
+        space: Option<Arc<AddressSpace>>,
+        files: Arc<FdTable>,
+        fs: Arc<FsContext>,
+        parent: Weak<Self>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            group: AtomicU32::new(id),
+            session: AtomicU32::new(id),
+            space: IrqLock::new(space),
+            files: IrqLock::new(files),
+            fs: IrqLock::new(fs),
+            credentials: IrqLock::new(Credentials::default()),
+            limits: IrqLock::new(default_limits()),
+            program: SleepMutex::new(Program::default()),
+            threads: IrqLock::new(Vec::new()),
+            family: IrqLock::new(Family {
+                parent,
+                children: Vec::new(),
+            }),
+            signals: ProcessSignals::new(),
+            child_events: WaitQueue::new(),
+            self_events: WaitQueue::new(),
+            ending: AtomicU64::new(NOT_ENDING),
+            is_zombie: AtomicBool::new(false),
+            stop_state: AtomicU32::new(0),
+            ended_run_time: AtomicU64::new(0),
+            children_run_time: AtomicU64::new(0),
+            started: Instant::now(),
+            vfork_done: AtomicBool::new(true),
+            exit_signal: AtomicU32::new(linux::SIGCHLD),
+            real_timer: IrqLock::new(None),
+            has_executed: AtomicBool::new(false),
+            exec_owner: AtomicU32::new(0),
+        })
+    }
+
+    /// Process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The parent's id; [`INIT_ID`] for the first process and for orphans.
+    #[must_use]
+    pub fn parent_id(&self) -> u32 {
+        let parent = self.family.lock().parent.upgrade();
+        parent.map_or(INIT_ID, |parent| parent.id)
+    }
+
+    /// The parent, if it still is there.
+    #[must_use]
+    pub fn parent(&self) -> Option<Arc<Self>> {
+        self.family.lock().parent.upgrade()
+    }
+
+    /// Process group.
+    #[must_use]
+    pub fn group_id(&self) -> u32 {
+        self.group.load(Ordering::Relaxed)
+    }
+
+    /// Session.
+    #[must_use]
+    pub fn session_id(&self) -> u32 {
+        self.session.load(Ordering::Relaxed)
+    }
+
+    /// Moves it to a process group.
+    pub fn set_group(&self, group: u32) {
+        self.group.store(group, Ordering::Relaxed);
+    }
+
+    /// Moves it to a session.
+    pub fn set_session(&self, session: u32) {
+        self.session.store(session, Ordering::Relaxed);
+    }
+
+    /// Its address space.
+    ///
+    /// # Panics
+    /// For a process that has ended, and for the kernel's own; neither has threads
+    /// that could ask.
+    #[must_use]
+    pub fn space(&self) -> Arc<AddressSpace> {
+        match self.try_space() {
+            Some(space) => space,
+            None => panic!("process {} has no address space", self.id),
+        }
+    }
+
+    /// Its address space; None once it has ended.
+    #[must_use]
+    pub fn try_space(&self) -> Option<Arc<AddressSpace>> {
+        self.space.lock().clone()
+    }
+
+    pub(super) fn replace_space(
+        &self,
+        space: Option<Arc<AddressSpace>>,
+    ) -> Option<Arc<AddressSpace>> {
+        core::mem::replace(&mut *self.space.lock(), space)
+    }
+
+    /// Its descriptors.
+    #[must_use]
+    pub fn files(&self) -> Arc<FdTable> {
+        self.files.lock().clone()
+    }
+
+    pub(super) fn replace_files(&self, files: Arc<FdTable>) {
+        let old = core::mem::replace(&mut *self.files.lock(), files);
+        drop(old);
+    }
+
+    /// Its working directory and file mode mask.
+    #[must_use]
+    pub fn fs(&self) -> Arc<FsContext> {
+        self.fs.lock().clone()
+    }
+
+    /// Who it acts for.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        *self.credentials.lock()
+    }
+
+    /// Changes who it acts for.
+    pub fn set_credentials(&self, credentials: Credentials) {
+        *self.credentials.lock() = credentials;
+    }
+
+    /// Soft and hard limit of a resource (`RLIMIT_…`); unlimited for unknown ones.
+    #[must_use]
+    pub fn limit(&self, resource: u32) -> Limit {
+        self.limits
+            .lock()
+            .get(resource as usize)
+            .copied()
+            .unwrap_or(UNLIMITED)
+    }
+
+    /// Sets a limit. What the address space enforces is told to it.
+    pub fn set_limit(&self, resource: u32, limit: Limit) {
+        if let Some(slot) = self.limits.lock().get_mut(resource as usize) {
+            *slot = limit;
+        }
+        self.tell_space_its_limits();
+    }
+
+    pub(super) fn tell_space_its_limits(&self) {
+        if let Some(space) = self.try_space() {
+            space.set_limits(
+                self.limit(linux::RLIMIT_STACK).0,
+                self.limit(linux::RLIMIT_AS).0,
+            );
+        }
+    }
+
+    pub(super) fn copy_attributes(&self, from: &Self) {
+        self.set_credentials(from.credentials());
+        let limits = *from.limits.lock();
+        *self.limits.lock() = limits;
+        self.set_group(from.group_id());
+        self.set_session(from.session_id());
+        let program = from.program.lock().clone();
+        *self.program.lock() = program;
+    }
+
+    /// Its program's file and argument addresses.
+    #[must_use]
+    pub fn program(&self) -> Program {
+        self.program.lock().clone()
+    }
+
+    pub(super) fn set_program(&self, program: Program) {
+        *self.program.lock() = program;
+    }
+
+    /// Path of the program.
+    #[must_use]
+    pub fn executable(&self) -> Vec<u8> {
+        self.program.lock().executable.clone()
+    }
+
+    /// Where the argument strings lie.
+    #[must_use]
+    pub fn argument_range(&self) -> (usize, usize) {
+        self.program.lock().arguments
+    }
+
+    /// Where the environment strings lie.
+    #[must_use]
+    pub fn environment_range(&self) -> (usize, usize) {
+        self.program.lock().environment
+    }
+
+    /// Its threads.
+    #[must_use]
+    pub fn threads(&self) -> Vec<Arc<Thread>> {
+        self.threads.lock().clone()
+    }
+
+    pub(super) fn add_thread(&self, thread: Arc<Thread>) {
+        self.threads.lock().push(thread);
+    }
+
+    /// The name of its first thread.
+    #[must_use]
+    pub fn name(&self) -> Vec<u8> {
+        let first = self.threads.lock().first().cloned();
+        first.map_or_else(Vec::new, |thread| thread.name())
+    }
+
+    /// What is pending for all of its threads, and what its signals do.
+    #[must_use]
+    pub fn signals(&self) -> &ProcessSignals {
+        &self.signals
+    }
+
+    /// Sends it a signal as the kernel does.
+    pub fn send_signal(&self, signal: u32) {
+        super::signal::send_to_process(self, SigInfo::from_kernel(signal));
+    }
+
+    /// Whether it is ending: its threads leave at the next chance.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire) != NOT_ENDING
+    }
+
+    /// Whether it has ended and waits for its parent.
+    #[must_use]
+    pub fn is_zombie(&self) -> bool {
+        self.is_zombie.load(Ordering::Acquire)
+    }
+
+    /// Whether a stop signal holds it.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop_state.load(Ordering::Acquire) & super::wait::STOPPED != 0
+    }
+
+    /// Whether it has called `execve` since it was forked.
+    #[must_use]
+    pub fn has_executed(&self) -> bool {
+        self.has_executed.load(Ordering::Relaxed)
+    }
+
+    /// Nanoseconds that its threads have run, now.
+    #[must_use]
+    pub fn run_nanos(&self) -> u64 {
+        let alive: u64 = self.threads().iter().map(|thread| thread.run_nanos()).sum();
+        alive + self.ended_run_time.load(Ordering::Relaxed)
+    }
+
+    /// Nanoseconds that the children it waited for have run.
+    #[must_use]
+    pub fn children_run_nanos(&self) -> u64 {
+        self.children_run_time.load(Ordering::Relaxed)
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Its real-time interval timer; `fresh` becomes it where there is none yet.
+    pub fn real_timer_or(
+        &self,
+        fresh: Arc<super::signal::timers::IntervalTimer>,
+    ) -> Arc<super::signal::timers::IntervalTimer> {
+        self.real_timer.lock().get_or_insert(fresh).clone()
+    }
+
+    /// Its live children.
+    #[must_use]
+    pub fn children(&self) -> Vec<Arc<Self>> {
+        self.family.lock().children.clone()
+    }
+}

@@ -1,0 +1,414 @@
+//! Signals: who has which pending, what each does, and who is told.
+//!
+//! Delivery, which builds frames on user stacks, is in [`deliver`]; interval timers in
+//! [`timers`].
+
+pub mod deliver;
+pub mod info;
+pub mod timers;
+
+pub use info::SigInfo;
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use linux_raw_sys::general as linux;
+
+use super::process::Process;
+use super::thread::Thread;
+use super::wait;
+use crate::sync::{IrqLock, WaitQueue};
+
+/// Number of signals; they count from 1.
+pub const COUNT: u32 = 64;
+/// First signal that queues.
+const FIRST_REALTIME: u32 = 32;
+/// Signals that one queue holds at most (a share of `RLIMIT_SIGPENDING`).
+const QUEUE_LIMIT: usize = 4096;
+
+/// The bit of a signal in a mask.
+#[must_use]
+pub const fn bit(signal: u32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// Signals that cannot be blocked, caught or ignored.
+pub const UNSTOPPABLE: u64 = bit(linux::SIGKILL) | bit(linux::SIGSTOP);
+
+const STOP_SIGNALS: u64 =
+    bit(linux::SIGSTOP) | bit(linux::SIGTSTP) | bit(linux::SIGTTIN) | bit(linux::SIGTTOU);
+
+/// `struct sigaction` as the kernel sees it (x86-64).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Action {
+    /// Address, or `SIG_DFL` (0), or `SIG_IGN` (1).
+    pub handler: usize,
+    /// `SA_…`.
+    pub flags: u64,
+    /// Where the handler returns to.
+    pub restorer: usize,
+    /// Blocked while it runs.
+    pub mask: u64,
+}
+
+/// `SIG_DFL`.
+pub const DEFAULT: usize = 0;
+/// `SIG_IGN`.
+pub const IGNORE: usize = 1;
+
+/// What a signal does where nothing was said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum DefaultAction {
+    /// The process ends.
+    Terminate,
+    /// The process ends; Linux would write a core file.
+    Core,
+    /// Nothing.
+    Ignore,
+    /// The process stops.
+    Stop,
+    /// The process goes on.
+    Continue,
+}
+
+/// signal(7)'s table.
+#[must_use]
+pub fn default_action(signal: u32) -> DefaultAction {
+    match signal {
+        linux::SIGCHLD | linux::SIGURG | linux::SIGWINCH => DefaultAction::Ignore,
+        linux::SIGCONT => DefaultAction::Continue,
+        linux::SIGSTOP | linux::SIGTSTP | linux::SIGTTIN | linux::SIGTTOU => DefaultAction::Stop,
+        linux::SIGQUIT
+        | linux::SIGILL
+        | linux::SIGTRAP
+        | linux::SIGABRT
+        | linux::SIGBUS
+        | linux::SIGFPE
+        | linux::SIGSEGV
+        | linux::SIGXCPU
+        | linux::SIGXFSZ
+        | linux::SIGSYS => DefaultAction::Core,
+        _ => DefaultAction::Terminate,
+    }
+}
+
+/// Signals that wait to be delivered.
+struct Pending {
+    queue: VecDeque<SigInfo>,
+}
+
+/// A pending set with its mask readable without the lock.
+pub struct PendingSet {
+    mask: AtomicU64,
+    pending: IrqLock<Pending>,
+}
+
+impl PendingSet {
+    const fn new() -> Self {
+        Self {
+            mask: AtomicU64::new(0),
+            pending: IrqLock::new(Pending {
+                queue: VecDeque::new(),
+            }),
+        }
+    }
+
+    fn mask(&self) -> u64 {
+        self.mask.load(Ordering::SeqCst)
+    }
+
+    /// Adds a signal: a standard one once, a realtime one as often as it comes.
+    fn add(&self, info: SigInfo) {
+        let mut pending = self.pending.lock();
+        let is_there = self.mask() & bit(info.signal) != 0;
+        if is_there && info.signal < FIRST_REALTIME {
+            return;
+        }
+        if pending.queue.len() < QUEUE_LIMIT {
+            pending.queue.push_back(info);
+        }
+        self.mask.fetch_or(bit(info.signal), Ordering::SeqCst);
+    }
+
+    /// Takes the first signal of `wanted`: synchronous ones first, then by number.
+    fn take(&self, wanted: u64) -> Option<SigInfo> {
+        let mut pending = self.pending.lock();
+        let ready = self.mask() & wanted;
+        if ready == 0 {
+            return None;
+        }
+        let synchronous = ready
+            & (bit(linux::SIGSEGV)
+                | bit(linux::SIGBUS)
+                | bit(linux::SIGILL)
+                | bit(linux::SIGTRAP)
+                | bit(linux::SIGFPE)
+                | bit(linux::SIGSYS));
+        let first = if synchronous != 0 { synchronous } else { ready };
+        let signal = first.trailing_zeros() + 1;
+        let position = pending.queue.iter().position(|info| info.signal == signal);
+        let info = position.and_then(|position| pending.queue.remove(position));
+        if !pending.queue.iter().any(|info| info.signal == signal) {
+            self.mask.fetch_and(!bit(signal), Ordering::SeqCst);
+        }
+        // Where the queue was full only the bit told of it.
+        Some(info.unwrap_or(SigInfo::from_kernel(signal)))
+    }
+
+    fn remove(&self, mask: u64) {
+        let mut pending = self.pending.lock();
+        pending.queue.retain(|info| bit(info.signal) & mask == 0);
+        self.mask.fetch_and(!mask, Ordering::SeqCst);
+    }
+}
+
+/// `stack_t` of `sigaltstack`.
+#[derive(Clone, Copy, Default)]
+pub struct AlternateStack {
+    /// First byte.
+    pub start: usize,
+    /// Length in bytes.
+    pub length: usize,
+    /// `SS_DISABLE`, `SS_AUTODISARM`.
+    pub flags: u32,
+}
+
+/// One thread's signals.
+pub struct ThreadSignals {
+    pending: PendingSet,
+    blocked: AtomicU64,
+    /// The mask to restore when a call that replaced it returns (`sigsuspend`, `ppoll`).
+    pub(super) saved: IrqLock<Option<u64>>,
+    alternate_stack: IrqLock<AlternateStack>,
+}
+
+impl ThreadSignals {
+    pub(super) const fn new() -> Self {
+        Self {
+            pending: PendingSet::new(),
+            blocked: AtomicU64::new(0),
+            saved: IrqLock::new(None),
+            alternate_stack: IrqLock::new(AlternateStack {
+                start: 0,
+                length: 0,
+                flags: linux::SS_DISABLE,
+            }),
+        }
+    }
+
+    /// Mask of what is pending for this thread alone.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.pending.mask()
+    }
+
+    /// The blocked signals.
+    #[must_use]
+    pub fn blocked(&self) -> u64 {
+        self.blocked.load(Ordering::SeqCst)
+    }
+
+    /// Blocks these and no others; `SIGKILL` and `SIGSTOP` stay.
+    pub fn set_blocked(&self, mask: u64) {
+        self.blocked.store(mask & !UNSTOPPABLE, Ordering::SeqCst);
+    }
+
+    /// Runs a blocking call with another mask (`ppoll`, `sigsuspend`). If a signal ends
+    /// it, the old mask comes back after the signal was delivered; else at once.
+    pub fn with_mask<T>(&self, mask: u64, call: impl FnOnce() -> T) -> T {
+        let old = self.blocked();
+        self.set_blocked(mask);
+        let result = call();
+        let thread = super::current();
+        if thread.has_pending_signal() {
+            *self.saved.lock() = Some(old);
+        } else {
+            self.set_blocked(old);
+        }
+        result
+    }
+
+    /// Whether a call left a mask to be restored.
+    #[must_use]
+    pub(super) fn has_saved_mask(&self) -> bool {
+        self.saved.lock().is_some()
+    }
+
+    /// The alternate stack.
+    #[must_use]
+    pub fn alternate_stack(&self) -> AlternateStack {
+        *self.alternate_stack.lock()
+    }
+
+    /// Sets the alternate stack.
+    pub fn set_alternate_stack(&self, stack: AlternateStack) {
+        *self.alternate_stack.lock() = stack;
+    }
+}
+
+/// A process's signals: what is pending for any of its threads, and the actions.
+pub struct ProcessSignals {
+    pending: PendingSet,
+    actions: IrqLock<[Action; COUNT as usize]>,
+    /// Woken when a signal arrives: signalfd's pollers.
+    pub arrivals: WaitQueue,
+}
+
+impl ProcessSignals {
+    pub(super) const fn new() -> Self {
+        const NONE: Action = Action {
+            handler: DEFAULT,
+            flags: 0,
+            restorer: 0,
+            mask: 0,
+        };
+        Self {
+            pending: PendingSet::new(),
+            actions: IrqLock::new([NONE; COUNT as usize]),
+            arrivals: WaitQueue::new(),
+        }
+    }
+
+    /// Mask of what is pending for the process.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.pending.mask()
+    }
+
+    /// What a signal does.
+    #[must_use]
+    pub fn action(&self, signal: u32) -> Action {
+        self.actions.lock()[signal as usize - 1]
+    }
+
+    /// Sets what a signal does. What is now ignored is no longer pending.
+    pub fn set_action(&self, process: &Process, signal: u32, action: Action) {
+        self.actions.lock()[signal as usize - 1] = action;
+        if self.is_ignored(signal) {
+            self.pending.remove(bit(signal));
+            for thread in process.threads() {
+                thread.signals.pending.remove(bit(signal));
+            }
+        }
+    }
+
+    /// Whether a signal would do nothing.
+    #[must_use]
+    pub fn is_ignored(&self, signal: u32) -> bool {
+        match self.action(signal).handler {
+            IGNORE => true,
+            DEFAULT => default_action(signal) == DefaultAction::Ignore,
+            _ => false,
+        }
+    }
+
+    pub(super) fn copy_actions(&self, from: &Self) {
+        let actions = *from.actions.lock();
+        *self.actions.lock() = actions;
+    }
+
+    /// `execve`: handlers go, what is ignored stays so.
+    pub(super) fn reset_handlers(&self) {
+        for action in self.actions.lock().iter_mut() {
+            if action.handler != IGNORE {
+                *action = Action::default();
+            }
+        }
+    }
+}
+
+/// Takes one pending signal of `wanted` for `thread`, its own before the process's.
+#[must_use]
+pub fn take(thread: &Thread, wanted: u64) -> Option<SigInfo> {
+    let own = thread.signals.pending.take(wanted);
+    own.or_else(|| thread.process().signals().pending.take(wanted))
+}
+
+/// Sends a signal to a process: any thread that does not block it takes it.
+pub fn send_to_process(process: &Process, info: SigInfo) {
+    let threads = process.threads();
+    if !before_sending(process, info, &threads, None) {
+        return;
+    }
+    process.signals().pending.add(info);
+    process.signals().arrivals.wake_all();
+    // One that does not block it; else all, because one may wait for it (sigtimedwait).
+    let taker = threads
+        .iter()
+        .find(|thread| thread.signals.blocked() & bit(info.signal) == 0);
+    match taker {
+        Some(thread) => interrupt(thread),
+        None => threads.iter().for_each(interrupt),
+    }
+}
+
+/// Sends a signal to one thread.
+pub fn send_to_thread(thread: &Arc<Thread>, info: SigInfo) {
+    let process = thread.process();
+    if !before_sending(process, info, &process.threads(), Some(thread)) {
+        return;
+    }
+    thread.signals.pending.add(info);
+    process.signals().arrivals.wake_all();
+    interrupt(thread);
+}
+
+/// What a signal does on arrival: SIGKILL ends the process, SIGCONT and stop signals
+/// cancel one another, ignored ones vanish unless they are blocked. False: nothing is
+/// left to do.
+fn before_sending(
+    process: &Process,
+    info: SigInfo,
+    threads: &[Arc<Thread>],
+    to: Option<&Arc<Thread>>,
+) -> bool {
+    let signal = info.signal;
+    if process.is_zombie() {
+        return false;
+    }
+    let drop_pending = |mask| {
+        process.signals().pending.remove(mask);
+        for thread in threads {
+            thread.signals.pending.remove(mask);
+        }
+    };
+    if signal == linux::SIGKILL {
+        super::exit::begin(process, wait::status_of_signal(signal));
+        return false;
+    }
+    if signal == linux::SIGCONT {
+        drop_pending(STOP_SIGNALS);
+        wait::go_on(process);
+    } else if bit(signal) & STOP_SIGNALS != 0 {
+        drop_pending(bit(linux::SIGCONT));
+    }
+    if process.signals().is_ignored(signal) {
+        let blocks = |thread: &Arc<Thread>| thread.signals.blocked() & bit(signal) != 0;
+        return match to {
+            Some(thread) => blocks(thread),
+            None => !threads.is_empty() && threads.iter().all(blocks),
+        };
+    }
+    true
+}
+
+/// Makes a thread look at its signals: wakes it if it sleeps, interrupts its core if it
+/// runs in user mode.
+pub(super) fn interrupt(thread: &Arc<Thread>) {
+    super::wake(thread);
+    crate::cpu::interrupts::nudge(thread.core());
+}
+
+/// A fault of the current thread in user mode: the signal cannot be blocked or ignored.
+pub fn send_fault(thread: &Arc<Thread>, info: SigInfo) {
+    let process = thread.process();
+    let action = process.signals().action(info.signal);
+    let is_blocked = thread.signals.blocked() & bit(info.signal) != 0;
+    if is_blocked || action.handler == IGNORE {
+        super::exit::begin(process, wait::status_of_signal(info.signal));
+        return;
+    }
+    thread.signals.pending.add(info);
+}

@@ -1,0 +1,158 @@
+//! Interval timers: `setitimer`, `alarm`, and POSIX timers.
+
+use core::sync::atomic::{AtomicI32, Ordering};
+use core::time::Duration;
+use std::sync::{Arc, Weak};
+
+use super::SigInfo;
+use super::info::{Detail, SI_KERNEL, SI_TIMER};
+use crate::sync::IrqLock;
+use crate::task::process::Process;
+use crate::time::{Expire, Instant, Timer};
+
+/// What a POSIX timer tells (`sigevent`).
+#[derive(Clone, Copy)]
+pub struct Notice {
+    /// The signal; 0: none.
+    pub signal: u32,
+    /// The thread that gets it; 0: the process.
+    pub thread: u32,
+    /// `sigev_value`.
+    pub value: u64,
+    /// The timer's id; -1 for `setitimer`.
+    pub timer: i32,
+}
+
+struct Setting {
+    deadline: Option<Instant>,
+    interval: Duration,
+}
+
+/// A timer of a process that sends it signals.
+pub struct IntervalTimer {
+    this: Weak<Self>,
+    process: Weak<Process>,
+    notice: Notice,
+    setting: IrqLock<Setting>,
+    /// The armed timer; its own lock is a leaf below `setting`.
+    armed: IrqLock<Option<Arc<Timer>>>,
+    overruns: AtomicI32,
+}
+
+impl IntervalTimer {
+    /// A timer that is not set.
+    #[must_use]
+    pub fn new(process: &Arc<Process>, notice: Notice) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            process: Arc::downgrade(process),
+            notice,
+            setting: IrqLock::new(Setting {
+                deadline: None,
+                interval: Duration::ZERO,
+            }),
+            armed: IrqLock::new(None),
+            overruns: AtomicI32::new(0),
+        })
+    }
+
+    /// Sets it, or stops it where `deadline` is None; the old setting: time left (zero:
+    /// it was not set) and interval.
+    pub fn set(&self, deadline: Option<Instant>, interval: Duration) -> (Duration, Duration) {
+        let old = {
+            let mut setting = self.setting.lock();
+            let old = (setting.time_left(), setting.interval);
+            *setting = Setting { deadline, interval };
+            old
+        };
+        self.arm(deadline);
+        old
+    }
+
+    /// Time left and interval.
+    #[must_use]
+    pub fn get(&self) -> (Duration, Duration) {
+        let setting = self.setting.lock();
+        (setting.time_left(), setting.interval)
+    }
+
+    /// Expiries beyond the one that the last signal told of.
+    #[must_use]
+    pub fn overruns(&self) -> i32 {
+        self.overruns.load(Ordering::Relaxed)
+    }
+
+    fn arm(&self, deadline: Option<Instant>) {
+        let timer = deadline.and_then(|deadline| {
+            let target: Arc<dyn Expire> = self.this.upgrade()?;
+            let timer = Arc::new(Timer::new(target));
+            timer.arm(deadline);
+            Some(timer)
+        });
+        let old = core::mem::replace(&mut *self.armed.lock(), timer);
+        drop(old);
+    }
+
+    fn send(&self, overruns: i32) {
+        let Some(process) = self.process.upgrade() else {
+            return;
+        };
+        if self.notice.signal == 0 {
+            return;
+        }
+        let info = SigInfo {
+            signal: self.notice.signal,
+            code: if self.notice.timer < 0 {
+                SI_KERNEL
+            } else {
+                SI_TIMER
+            },
+            detail: if self.notice.timer < 0 {
+                Detail::None
+            } else {
+                Detail::Timer(self.notice.timer, overruns, self.notice.value)
+            },
+        };
+        match crate::task::process::find_thread(self.notice.thread) {
+            Some(thread) if self.notice.thread != 0 => super::send_to_thread(&thread, info),
+            _ => super::send_to_process(&process, info),
+        }
+    }
+}
+
+impl Setting {
+    fn time_left(&self) -> Duration {
+        // A timer that is due but not yet expired still is set: never zero.
+        self.deadline.map_or(Duration::ZERO, |deadline| {
+            deadline
+                .since(Instant::now())
+                .max(Duration::from_nanos(1000))
+        })
+    }
+}
+
+impl Expire for IntervalTimer {
+    fn expire(&self) {
+        let now = Instant::now();
+        let (next, missed) = {
+            let mut setting = self.setting.lock();
+            let Some(deadline) = setting.deadline.filter(|deadline| *deadline <= now) else {
+                return;
+            };
+            if setting.interval.is_zero() {
+                setting.deadline = None;
+                (None, 0)
+            } else {
+                let interval = setting.interval.as_nanos() as u64;
+                let missed = now.since(deadline).as_nanos() as u64 / interval.max(1);
+                let next = deadline + Duration::from_nanos(interval.saturating_mul(missed + 1));
+                setting.deadline = Some(next);
+                (Some(next), missed)
+            }
+        };
+        self.overruns
+            .store(i32::try_from(missed).unwrap_or(i32::MAX), Ordering::Relaxed);
+        self.arm(next);
+        self.send(missed as i32);
+    }
+}

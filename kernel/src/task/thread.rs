@@ -1,0 +1,327 @@
+//! A thread: a kernel stack, a register state, and a place in a process.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use sched::state::TaskState;
+
+use super::process::Process;
+use super::signal::ThreadSignals;
+use crate::cpu::MAX_CORES;
+use crate::cpu::entry::{TrapFrame, roentgen_return_to_user};
+use crate::cpu::fpu::FpuState;
+use crate::cpu::switch;
+use crate::memory::frame::OutOfMemory;
+use crate::memory::stacks::KernelStack;
+use crate::sync::IrqLock;
+use crate::time::{Expire, Instant};
+
+/// The cores that a thread may run on.
+pub type Affinity = [u64; MAX_CORES / 64];
+
+/// What the core that runs a thread saves when it leaves it. Touched by that core only,
+/// with interrupts off.
+pub(super) struct Context {
+    /// The suspended kernel context.
+    pub(super) stack_pointer: u64,
+    /// User FS and GS bases.
+    pub(super) user_fs: u64,
+    pub(super) user_gs: u64,
+    /// FPU, SSE, AVX; None for threads that never leave the kernel.
+    pub(super) fpu: Option<FpuState>,
+}
+
+/// What a robust futex list is: its head and the size that the user gave.
+#[derive(Clone, Copy, Default)]
+pub struct RobustList {
+    /// User address of `struct robust_list_head`.
+    pub head: usize,
+    /// Its size in bytes.
+    pub length: usize,
+}
+
+/// A thread.
+pub struct Thread {
+    id: u32,
+    process: Arc<Process>,
+    pub(super) state: TaskState,
+    stack: KernelStack,
+    context: UnsafeCell<Context>,
+    /// Its signals.
+    pub(super) signals: ThreadSignals,
+    /// The core it ran on last.
+    pub(super) last_core: AtomicUsize,
+    affinity: IrqLock<Affinity>,
+    /// Address that is cleared and woken when the thread ends (`CLONE_CHILD_CLEARTID`).
+    pub(super) clear_on_exit: AtomicUsize,
+    robust_list: IrqLock<RobustList>,
+    name: IrqLock<Vec<u8>>,
+    /// Nanoseconds that it has run, up to the last time it was switched to.
+    pub(super) run_time: AtomicU64,
+    /// When it was switched to, in nanoseconds.
+    pub(super) running_since: AtomicU64,
+    /// Times that it was switched to.
+    pub(super) switches: AtomicU64,
+    /// Moved, as a whole, from one core to another.
+    pub(super) migrations: AtomicU64,
+    niceness: core::sync::atomic::AtomicI32,
+}
+
+// SAFETY: the context is touched by the one core that runs the thread, or that makes it
+// before it runs; everything else is atomic or locked.
+unsafe impl Sync for Thread {}
+// SAFETY: as above.
+unsafe impl Send for Thread {}
+
+impl Expire for Thread {
+    fn expire(&self) {
+        super::wake(self);
+    }
+}
+
+impl Thread {
+    /// A thread of `process` that begins in user mode with `frame`.
+    ///
+    /// # Errors
+    /// No frame is free for its stack.
+    pub fn new_user(
+        id: u32,
+        process: Arc<Process>,
+        frame: TrapFrame,
+        fpu: FpuState,
+        bases: (u64, u64),
+        name: Vec<u8>,
+    ) -> Result<Arc<Self>, OutOfMemory> {
+        let stack = KernelStack::new()?;
+        let place = (stack.top() - size_of::<TrapFrame>() as u64) as *mut TrapFrame;
+        // SAFETY: the top of a fresh stack; the context begins below it.
+        let stack_pointer = unsafe {
+            place.write(frame);
+            switch::new_context(place as u64, enter_user, place as u64)
+        };
+        Ok(Self::build(
+            id,
+            process,
+            stack,
+            name,
+            Context {
+                stack_pointer,
+                user_fs: bases.0,
+                user_gs: bases.1,
+                fpu: Some(fpu),
+            },
+        ))
+    }
+
+    /// A core's idle thread: the context that runs on `stack` already, or is about to.
+    #[must_use]
+    pub fn new_idle(process: Arc<Process>, core: usize, stack: KernelStack) -> Arc<Self> {
+        let name = format!("idle/{core}").into_bytes();
+        let context = Context {
+            stack_pointer: 0,
+            user_fs: 0,
+            user_gs: 0,
+            fpu: None,
+        };
+        let thread = Self::build(0, process, stack, name, context);
+        thread.state.start();
+        thread
+    }
+
+    fn build(
+        id: u32,
+        process: Arc<Process>,
+        stack: KernelStack,
+        name: Vec<u8>,
+        context: Context,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            process,
+            state: TaskState::parked(),
+            stack,
+            context: UnsafeCell::new(context),
+            signals: ThreadSignals::new(),
+            last_core: AtomicUsize::new(usize::MAX),
+            affinity: IrqLock::new([u64::MAX; MAX_CORES / 64]),
+            clear_on_exit: AtomicUsize::new(0),
+            robust_list: IrqLock::new(RobustList::default()),
+            name: IrqLock::new(name),
+            run_time: AtomicU64::new(0),
+            running_since: AtomicU64::new(0),
+            switches: AtomicU64::new(0),
+            migrations: AtomicU64::new(0),
+            niceness: core::sync::atomic::AtomicI32::new(0),
+        })
+    }
+
+    /// Thread id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The process that it belongs to.
+    #[must_use]
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
+    /// Its signals.
+    #[must_use]
+    pub fn signals(&self) -> &ThreadSignals {
+        &self.signals
+    }
+
+    /// Whether a blocking call should end: a signal that is not blocked waits, or the
+    /// process is ending.
+    #[must_use]
+    pub fn has_pending_signal(&self) -> bool {
+        self.must_leave()
+            || (self.signals.pending() | self.process.signals().pending()) & !self.signals.blocked()
+                != 0
+    }
+
+    /// Whether there is something to do before it enters user mode.
+    #[must_use]
+    pub fn needs_attention(&self) -> bool {
+        self.has_pending_signal()
+            || self.process.is_stopped()
+            || self.signals.has_saved_mask()
+            || self.has_interrupted_call()
+    }
+
+    /// Whether it is in a call that ended early and may have to be repeated.
+    fn has_interrupted_call(&self) -> bool {
+        // SAFETY: its own frame; only asked by the thread itself.
+        let frame = unsafe { &*self.user_frame() };
+        frame.vector == crate::cpu::entry::SYSTEM_CALL
+            && frame.rax == (-(crate::errno::Errno::RestartOrEintr as i64)) as u64
+    }
+
+    /// Whether it is to end: its process does, or another thread of it calls `execve`.
+    #[must_use]
+    pub fn must_leave(&self) -> bool {
+        let owner = self.process.exec_owner.load(Ordering::Acquire);
+        self.process.is_ending() || (owner != 0 && owner != self.id)
+    }
+
+    /// Top of its kernel stack.
+    pub(super) fn stack_top(&self) -> u64 {
+        self.stack.top()
+    }
+
+    /// The registers with which it entered the kernel.
+    pub(crate) fn user_frame(&self) -> *mut TrapFrame {
+        (self.stack.top() - size_of::<TrapFrame>() as u64) as *mut TrapFrame
+    }
+
+    /// # Safety
+    /// Only for the core that runs this thread (or made it and has not queued it),
+    /// with interrupts off, and not twice at a time.
+    #[allow(clippy::mut_from_ref, reason = "the promise above")]
+    pub(super) unsafe fn context(&self) -> &mut Context {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.context.get() }
+    }
+
+    /// Nanoseconds that it has run, now.
+    #[must_use]
+    pub fn run_nanos(&self) -> u64 {
+        let since = self.running_since.load(Ordering::Relaxed);
+        let run = self.run_time.load(Ordering::Relaxed);
+        if since == 0 {
+            return run;
+        }
+        run + Instant::now().as_nanos().saturating_sub(since)
+    }
+
+    /// The letter for `/proc/PID/stat`.
+    #[must_use]
+    pub fn state_letter(&self) -> u8 {
+        if self.process.is_stopped() {
+            b'T'
+        } else {
+            self.state.letter()
+        }
+    }
+
+    /// The core that it runs on, or ran on last.
+    #[must_use]
+    pub fn core(&self) -> usize {
+        match self.last_core.load(Ordering::Relaxed) {
+            usize::MAX => 0,
+            core => core,
+        }
+    }
+
+    /// The cores it may run on.
+    #[must_use]
+    pub fn affinity(&self) -> Affinity {
+        *self.affinity.lock()
+    }
+
+    /// Sets the cores it may run on; takes effect when it is queued next.
+    pub fn set_affinity(&self, affinity: Affinity) {
+        *self.affinity.lock() = affinity;
+    }
+
+    /// Whether it may run on that core.
+    #[must_use]
+    pub fn may_run_on(&self, core: usize) -> bool {
+        self.affinity.lock()[core / 64] & (1 << (core % 64)) != 0
+    }
+
+    /// Its nice value, -20 to 19.
+    #[must_use]
+    pub fn niceness(&self) -> i32 {
+        self.niceness.load(Ordering::Relaxed)
+    }
+
+    /// Sets its nice value; clamped to -20..=19.
+    pub fn set_niceness(&self, value: i32) {
+        self.niceness.store(value.clamp(-20, 19), Ordering::Relaxed);
+    }
+
+    /// Its name (`PR_SET_NAME`), at most 15 bytes.
+    #[must_use]
+    pub fn name(&self) -> Vec<u8> {
+        self.name.lock().clone()
+    }
+
+    /// Names it; longer names are cut to 15 bytes.
+    pub fn set_name(&self, name: &[u8]) {
+        let name = name[..name.len().min(15)].to_vec();
+        let old = core::mem::replace(&mut *self.name.lock(), name);
+        drop(old);
+    }
+
+    /// Its robust futex list.
+    #[must_use]
+    pub fn robust_list(&self) -> RobustList {
+        *self.robust_list.lock()
+    }
+
+    /// Sets its robust futex list.
+    pub fn set_robust_list(&self, list: RobustList) {
+        *self.robust_list.lock() = list;
+    }
+
+    /// Where to clear and wake when the thread ends.
+    pub fn set_clear_on_exit(&self, address: usize) {
+        self.clear_on_exit.store(address, Ordering::Relaxed);
+    }
+}
+
+/// The first thing that a new user thread does: finish the switch to it, and leave.
+extern "C" fn enter_user(frame: u64) -> ! {
+    super::scheduler::finish_first_switch();
+    crate::cpu::trap::before_user_mode(frame as *mut TrapFrame);
+    // SAFETY: the frame stands at the top of this thread's stack, interrupts are off,
+    // and nothing below it is needed any more.
+    unsafe {
+        core::arch::asm!("mov rsp, {}", "jmp {}", in(reg) frame,
+            sym roentgen_return_to_user, options(noreturn));
+    }
+}
