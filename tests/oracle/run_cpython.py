@@ -1,0 +1,423 @@
+"""Run modules of CPython's own test suite, one result line per test id.
+
+    python run_cpython.py --list cpython.toml --tests DIR [MODULE...]
+
+DIR holds the package `test`.  Every module runs in a process of its own, in a
+fresh directory; `--jobs` of them run at once.  A line says
+
+    test_os.FileTests.test_access ok
+
+with one of ok, fail, error, skip, xfail, crash or hang, and for the bad ones
+the reason behind a `#`.  A line is written as soon as its test has ended.  A
+test that kills its process or exceeds its time is recorded as `crash` or
+`hang`, and the module goes on behind it in a new process.  The last line,
+`# end`, says that nothing was lost.
+
+The same file runs on Linux and on Roentgen, under the same interpreter; what
+to compare and what to leave out is not decided here.
+"""
+
+import argparse
+import contextlib
+import fnmatch
+import importlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import unittest
+import warnings
+
+#: Resources of `test.support` that may be used; not `cpu`, `gui`, `largefile`, …
+#: The network is the loopback device: tests run where there is no other.
+RESOURCES = ["subprocess", "decimal", "network", "walltime"]
+#: How long a process may take to import its module and load the tests, in
+#: multiples of a test's time.
+LOAD_FACTOR = 3
+#: A module that loses its process more often than this is given up.
+MAX_RESTARTS = 40
+
+
+# --- In the process that runs one module -------------------------------------
+
+
+def walk(suite):
+    """Yield the tests of a nested suite in their order."""
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            yield from walk(item)
+        else:
+            yield item
+
+
+def name_tests(suite, module):
+    """Give every test of `suite` a unique id that starts with `module`."""
+    seen = {}
+    for test in walk(suite):
+        name = test.id().replace(" ", "_")
+        name = name.removeprefix("test.").removeprefix("__main__.")
+        if not name.startswith(module):
+            name = f"{module}:{name}"
+        count = seen[name] = seen.get(name, 0) + 1
+        test.oracle_id = name if count == 1 else f"{name}#{count}"
+
+
+def without(suite, unwanted):
+    """Return `suite` with its nesting, but without the unwanted tests."""
+    kept = []
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            kept.append(without(item, unwanted))
+        elif not unwanted(item.oracle_id):
+            kept.append(item)
+    return type(suite)(kept) if type(suite) is unittest.TestSuite \
+        else unittest.TestSuite(kept)
+
+
+class LineResult(unittest.TestResult):
+    """A test result that reports by lines on a descriptor."""
+
+    def __init__(self, descriptor):
+        super().__init__()
+        self.descriptor = descriptor
+        self.owner = os.getpid()
+        self.started = 0.0
+        self.outcome = None
+
+    def write(self, *words):
+        """Write one line, unless this is a forked copy of the test process."""
+        if os.getpid() == self.owner:
+            line = " ".join(words).replace("\n", " ") + "\n"
+            os.write(self.descriptor, line.encode("utf-8", "replace"))
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.outcome = None
+        self.started = time.monotonic()
+        self.write("start", test.oracle_id)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        elapsed = time.monotonic() - self.started
+        status, reason = self.outcome or ("ok", "")
+        self.write("done", test.oracle_id, status, f"{elapsed:.2f}", reason)
+
+    def note(self, test, status, error=None):
+        """Remember an outcome; the first bad one of a test counts."""
+        reason = ""
+        if error is not None:
+            lines = str(error[1]).strip().splitlines() or [""]
+            # A failed import's own reason stands last, a comparison's first.
+            text = lines[-1] if "_FailedTest" in str(test) else lines[0]
+            reason = f"# {error[0].__name__}: {text}"[:200]
+        if not hasattr(test, "oracle_id"):      # setUpClass, setUpModule
+            name = str(test).replace(" ", "_")
+            self.write("done", name, status, "0.00", reason)
+        elif self.outcome is None or self.outcome[0] in ("ok", "skip"):
+            self.outcome = status, reason
+
+    def addError(self, test, error):
+        self.note(test, "error", error)
+
+    def addFailure(self, test, error):
+        self.note(test, "fail", error)
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            failed = issubclass(error[0], test.failureException)
+            self.note(test, "fail" if failed else "error", error)
+
+    def addSkip(self, test, reason):
+        self.note(getattr(test, "test_case", test), "skip")
+
+    def addExpectedFailure(self, test, error):
+        self.note(test, "xfail")
+
+    def addUnexpectedSuccess(self, test):
+        self.note(test, "fail")
+
+
+class ChildWatcher:
+    """Stands in for what asyncio used to need to wait for processes."""
+
+    _threads = {}
+
+    def attach_loop(self, loop):
+        """Do nothing: the loop waits by itself now."""
+
+    def close(self):
+        """Do nothing."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
+def prepare_asyncio():
+    """Give asyncio's tests the names that they ask for."""
+    import asyncio
+    from asyncio import events, unix_events
+    for kind in ("Safe", "Fast", "Threaded", "Pidfd"):
+        for module in (asyncio, unix_events):
+            setattr(module, f"{kind}ChildWatcher", ChildWatcher)
+    asyncio.set_child_watcher = lambda watcher: None
+    policy = events._AbstractEventLoopPolicy
+    policy.get_child_watcher = lambda self: ChildWatcher()
+    policy.set_child_watcher = lambda self, watcher: None
+
+
+def prepare():
+    """Make the tests of one Python fit the library of a later one."""
+    from test import support
+    from test.support import import_helper
+    support.use_resources = RESOURCES
+    # The whole library is frozen here: to import a fresh copy of a module
+    # without looking at the frozen ones finds nothing.
+    import_helper.frozen_modules = lambda enabled=True: contextlib.nullcontext()
+    # Modules of the tests' own Python that the later one would refuse.
+    warnings._deprecated = lambda *arguments, **keywords: None
+    # Names that have moved or gone since.
+    prepare_asyncio()
+    import logging
+    logging._acquireLock = logging._lock.acquire
+    logging._releaseLock = logging._lock.release
+    sys.modules["_compression"] = importlib.import_module(
+        "compression._common._streams")
+
+
+def run_module(module, descriptor, todo):
+    """Run one module's tests.
+
+    Each line of `todo` has a mark and an id: `-` leaves out what matches, `=` is
+    done, and where there is a `+` only what has one is run.
+    """
+    marked = {mark: {line[1:] for line in todo if line[0] == mark} for mark in "-=+"}
+    patterns, done, only = marked["-"], marked["="], marked["+"]
+    os.set_inheritable(descriptor, False)
+    result = LineResult(descriptor)
+    prepare()
+    try:
+        suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{module}")
+    except unittest.SkipTest as skip:
+        result.write("done", module, "skip", "0.00", f"# {skip}")
+        result.write("end")
+        return
+    name_tests(suite, module)
+
+    def unwanted(name):
+        return name in done or (only and name not in only) or any(
+            fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+    result.write("loaded")
+    without(suite, unwanted).run(result)
+    result.write("end")
+
+
+# --- In the process that watches over them -----------------------------------
+
+
+class Module:
+    """One module's run: its process, what is done, what is under way."""
+
+    def __init__(self, name, options, todo):
+        self.name = name
+        self.options = options
+        self.todo = todo
+        self.done = set()
+        self.restarts = 0
+        self.seconds = 0.0
+        self.start()
+
+    def start(self):
+        """Start the module's process, to run all that is not done."""
+        self.current = None
+        self.ended = False
+        self.pending = b""
+        self.deadline = time.monotonic() + LOAD_FACTOR * self.options.timeout
+        self.directory = tempfile.mkdtemp(prefix="cpython-")
+        todo = os.path.join(self.directory, ".oracle")
+        with open(todo, "w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in [
+                *self.todo, *(f"={name}" for name in sorted(self.done))])
+        self.pipe, writer = os.pipe()
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": self.directory,
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "PYTHONPATH": os.path.abspath(self.options.tests),
+        }
+        output = subprocess.DEVNULL if not self.options.verbose else 2
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__), "--worker",
+             f"{writer}:{todo}", self.name],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            pass_fds=[writer], cwd=self.directory, env=environment,
+            start_new_session=True)
+        os.close(writer)
+
+    def stop(self):
+        """End the process and all it has started; return its status."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        status = self.process.wait()
+        os.close(self.pipe)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return status
+
+    def read(self):
+        """Take what has arrived in the pipe; return whether it is at its end."""
+        data = os.read(self.pipe, 65536)
+        *lines, self.pending = (self.pending + data).split(b"\n")
+        for line in lines:
+            self.take(line.decode("utf-8", "replace"))
+        return not data
+
+    def take(self, line):
+        """Handle one line of the module's process."""
+        now = time.monotonic()
+        kind, _, rest = line.partition(" ")
+        if kind == "start":
+            self.current = rest
+            self.deadline = now + self.options.timeout
+        elif kind == "done":
+            name, status, seconds, reason = (rest.split(" ", 3) + [""])[:4]
+            self.report(name, status, float(seconds), reason)
+            self.current = None
+            # What lies between two tests (class fixtures) has its time too.
+            self.deadline = now + self.options.timeout
+        elif kind == "end":
+            self.ended = True
+
+    def report(self, name, status, seconds, reason=""):
+        """Print one test's result."""
+        self.done.add(name)
+        self.seconds += seconds
+        words = [name, status]
+        if self.options.times:
+            words.append(f"{seconds:.2f}")
+        if reason:
+            words.append(reason)
+        print(*words, flush=True)
+
+    def lost(self, status, why):
+        """Record that the process is gone; return whether to start again."""
+        self.restarts += 1
+        if self.current is not None:
+            self.report(self.current, status, 0.0, f"# {why}")
+        if self.current is None or self.restarts > MAX_RESTARTS:
+            print(f"# {self.name}: gave up ({why})", flush=True)
+            return False
+        return True
+
+    def step(self, readable):
+        """Look after the process; return whether the module is still running."""
+        at_end = readable and self.read()
+        # The end of the pipe alone says too little: what a test has started may
+        # hold it open.  And what a process has written is there once it is gone.
+        if not at_end and not self.ended and self.process.poll() is not None:
+            os.set_blocking(self.pipe, False)
+            with contextlib.suppress(BlockingIOError):
+                while not self.read():
+                    pass
+            at_end = True
+        if self.ended:
+            self.stop()
+            print(f"# {self.name}: {len(self.done)} in {self.seconds:.1f} s",
+                  flush=True)
+            return False
+        if at_end:
+            restart = self.lost("crash", f"status {self.stop()}")
+        elif time.monotonic() > self.deadline:
+            self.stop()
+            restart = self.lost("hang", "out of time")
+        else:
+            return True
+        if restart:
+            self.start()
+        return restart
+
+
+def belongs(identifier, module):
+    """Return whether a test's id, or a pattern of ids, is one of the module's."""
+    return identifier.startswith((f"{module}.", f"{module}:", "*")) \
+        or identifier == module
+
+
+def run_all(modules, options, patterns, only):
+    """Run the modules, `options.jobs` at a time; only some ids if there are any."""
+    waiting = list(reversed(modules))
+    running = []
+    while waiting or running:
+        while waiting and len(running) < options.jobs:
+            name = waiting.pop()
+            todo = [*(f"-{pattern}" for pattern in patterns),
+                    *(f"+{identifier}" for identifier in only
+                      if belongs(identifier, name))]
+            running.append(Module(name, options, todo))
+        poller = select.poll()
+        for module in running:
+            poller.register(module.pipe, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poller.poll(500)}
+        running = [module for module in running
+                   if module.step(module.pipe in ready)]
+    print("# end", flush=True)
+
+
+def main():
+    """Run what the command line says."""
+    parser = argparse.ArgumentParser(description="run CPython's tests")
+    parser.add_argument("--list", help="modules and excluded ids, as TOML")
+    parser.add_argument("--groups", default="kernel,library",
+                        help="the list's groups of modules to run")
+    parser.add_argument("--tests", default=".",
+                        help="the directory that holds the package `test`")
+    parser.add_argument("--timeout", type=float, default=30,
+                        help="seconds for one test")
+    parser.add_argument("--jobs", type=int, default=1,
+                        help="modules that run at the same time")
+    parser.add_argument("--times", action="store_true",
+                        help="print each test's seconds")
+    parser.add_argument("--verbose", action="store_true",
+                        help="show what the tests print")
+    parser.add_argument("--only", help="a file with the only ids to run")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("modules", nargs="*", metavar="MODULE")
+    options = parser.parse_args()
+
+    if options.worker:
+        descriptor, _, todo = options.worker.partition(":")
+        with open(todo, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        os.unlink(todo)
+        run_module(options.modules[0], int(descriptor), lines)
+        os._exit(0)     # not held up by threads that a test left behind
+
+    modules, patterns = options.modules, []
+    if options.list:
+        with open(options.list, "rb") as file:
+            plan = tomllib.load(file)
+        modules = modules or [name for group in options.groups.split(",")
+                              for name in plan["modules"][group]]
+        patterns = [pattern for group in plan.get("exclude", [])
+                    for pattern in group["ids"]]
+    only = []
+    if options.only:
+        with open(options.only, encoding="utf-8") as file:
+            only = file.read().split()
+        modules = [name for name in modules
+                   if any(belongs(identifier, name) for identifier in only)]
+    run_all(modules, options, patterns, only)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,415 @@
+//! The command line of `run.sh`: like Python's, with the machine's options before.
+//!
+//! Pure: text in, a [`Command`] out. As with Python, the first of `-c`, `-m`, FILE or
+//! `-` ends the options; everything after it is the program's own.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+
+use crate::console::log::LogTarget;
+use crate::error::{Error, Result};
+use crate::machine::{Accelerator, Emulator, Hardware};
+use crate::size;
+
+/// What `run.sh` is to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Boot and run a program.
+    Run(Box<Run>),
+    /// Build what boots; with `true`, the interpreter that ships.
+    Build(bool),
+    /// Run the tests whose name has this text.
+    Test(Option<String>),
+    /// Make a bootable image at this path.
+    Iso(Option<PathBuf>),
+    /// Formatting, lints, types.
+    Check,
+    /// Remove what was built.
+    Clean,
+    /// Say what there is.
+    Help,
+}
+
+/// What Python is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The prompt, or a program on standard input.
+    None,
+    /// `-c CODE`
+    Code(OsString),
+    /// `-m MODULE`
+    Module(OsString),
+    /// `FILE`
+    File(PathBuf),
+    /// `-`
+    Stdin,
+}
+
+/// A program and its machine.
+#[derive(Debug)]
+pub struct Run {
+    /// The machine.
+    pub hardware: Hardware,
+    /// The tree that the program finds as its working directory.
+    pub share: Option<PathBuf>,
+    /// Where the kernel's log goes; the default is the caller's.
+    pub log: Option<LogTarget>,
+    /// When the machine is ended.
+    pub timeout: Option<Duration>,
+    /// The interpreter's own options, such as `-u` or `-X dev`.
+    pub interpreter: Vec<OsString>,
+    /// The program.
+    pub program: Program,
+    /// The program's arguments.
+    pub arguments: Vec<OsString>,
+}
+
+/// The help text.
+pub const HELP: &str = "\
+./run.sh [OPTIONS] [-c CODE | -m MODULE | FILE | -] [ARG…]     like python
+./run.sh build | test [FILTER] | iso [PATH] | check | clean | help
+
+  --smp N            cores (default: the host's, at least 2)
+  --mem SIZE         memory, such as 512M or 2G (default: 1G)
+  --emu NAME         qemu (default) or bochs
+  --accel NAME       auto (default), kvm or tcg
+  --cpu MODEL        the emulator's CPU model
+  --share DIR        the tree that the program finds as its working directory, writable
+                     in memory, at most 64 MiB (default: FILE alone, or its package)
+  --log FILE|-       the kernel's log (default: target/kernel.log)
+  --timeout SECONDS  end the machine then, with status 124
+  --gdb              wait for a debugger on port 1234
+  --append WORDS     words for the kernel's command line
+
+Python's own one-letter options go to Python. Without a program: a prompt, or a program
+on standard input. Exit status: the program's; 101 after a kernel panic, 124 at the end
+of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machine.
+
+  build --ship       the interpreter with link-time optimisation (20 minutes and more)
+  test FILTER        only tests whose name has FILTER in it
+  iso PATH           a GRUB image for Bochs and for a PC (default: target/roentgen.iso)
+";
+
+/// Reads the command line, without the program's own name.
+///
+/// # Errors
+/// [`Error::Usage`] with one clear line.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    if let Some(command) = words.first().and_then(|word| word.to_str()) {
+        let rest = &words[1..];
+        match command {
+            "build" => return build(rest),
+            "test" => {
+                return Ok(Command::Test(
+                    at_most_one(command, rest)?.map(|word| word.to_string_lossy().into_owned()),
+                ));
+            }
+            "iso" => return Ok(Command::Iso(at_most_one(command, rest)?.map(PathBuf::from))),
+            "check" | "clean" | "help" if !rest.is_empty() => {
+                return Err(usage(format!("{command} takes no arguments")));
+            }
+            "check" => return Ok(Command::Check),
+            "clean" => return Ok(Command::Clean),
+            "help" => return Ok(Command::Help),
+            _ => {}
+        }
+    }
+    run(words)
+}
+
+fn build(rest: &[OsString]) -> Result<Command> {
+    match rest {
+        [] => Ok(Command::Build(false)),
+        [word] if word == "--ship" => Ok(Command::Build(true)),
+        _ => Err(usage("build takes nothing but --ship".to_owned())),
+    }
+}
+
+fn at_most_one(command: &str, rest: &[OsString]) -> Result<Option<OsString>> {
+    match rest {
+        [] => Ok(None),
+        [one] if !one.as_encoded_bytes().starts_with(b"-") => Ok(Some(one.clone())),
+        _ => Err(usage(format!(
+            "{command} takes at most one argument and no options"
+        ))),
+    }
+}
+
+fn run(words: Vec<OsString>) -> Result<Command> {
+    let mut run = Run {
+        hardware: Hardware::default(),
+        share: None,
+        log: None,
+        timeout: None,
+        interpreter: Vec::new(),
+        program: Program::None,
+        arguments: Vec::new(),
+    };
+    let mut parser = lexopt::Parser::from_args(words);
+    let wrong = |error: lexopt::Error| usage(error.to_string());
+    while let Some(argument) = parser.next().map_err(wrong)? {
+        match argument {
+            Long("smp") => run.hardware.cores = cores(&parser.value().map_err(wrong)?)?,
+            Long("mem") => run.hardware.memory = memory(&parser.value().map_err(wrong)?)?,
+            Long("emu") => {
+                run.hardware.emulator = choice(
+                    "emu",
+                    &parser.value().map_err(wrong)?,
+                    &[("qemu", Emulator::Qemu), ("bochs", Emulator::Bochs)],
+                )?;
+            }
+            Long("accel") => {
+                run.hardware.accelerator = choice(
+                    "accel",
+                    &parser.value().map_err(wrong)?,
+                    &[
+                        ("auto", Accelerator::Auto),
+                        ("kvm", Accelerator::Kvm),
+                        ("tcg", Accelerator::Tcg),
+                    ],
+                )?;
+            }
+            Long("cpu") => run.hardware.cpu = Some(text("cpu", parser.value().map_err(wrong)?)?),
+            Long("append") => {
+                run.hardware.command_line = text("append", parser.value().map_err(wrong)?)?
+            }
+            Long("share") => run.share = Some(parser.value().map_err(wrong)?.into()),
+            Long("log") => {
+                let value = parser.value().map_err(wrong)?;
+                run.log = Some(if value == "-" {
+                    LogTarget::Stderr
+                } else {
+                    LogTarget::File(value.into())
+                });
+            }
+            Long("timeout") => run.timeout = Some(seconds(&parser.value().map_err(wrong)?)?),
+            Long("gdb") => run.hardware.is_debugged = true,
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Short(
+                flag @ ('b' | 'B' | 'd' | 'E' | 'i' | 'I' | 'O' | 'P' | 'q' | 's' | 'S' | 'u' | 'v'
+                | 'V' | 'x'),
+            ) => {
+                run.interpreter.push(format!("-{flag}").into());
+            }
+            Short(flag @ ('W' | 'X')) => {
+                run.interpreter.push(format!("-{flag}").into());
+                run.interpreter.push(parser.value().map_err(wrong)?);
+            }
+            Short('c') => {
+                run.program = Program::Code(raw_value(&mut parser, "-c")?);
+                break;
+            }
+            Short('m') => {
+                run.program = Program::Module(raw_value(&mut parser, "-m")?);
+                break;
+            }
+            Value(word) if word == "-" => {
+                run.program = Program::Stdin;
+                break;
+            }
+            Value(word) => {
+                run.program = Program::File(word.into());
+                break;
+            }
+            other => return Err(wrong(other.unexpected())),
+        }
+    }
+    // Everything that is left is the program's, options and all.
+    run.arguments = parser.raw_args().map_err(wrong)?.collect();
+    check(&run)?;
+    Ok(Command::Run(Box::new(run)))
+}
+
+/// The value of `-c` or `-m`, which may itself begin with a dash or an equals sign.
+fn raw_value(parser: &mut lexopt::Parser, option: &str) -> Result<OsString> {
+    if let Some(attached) = parser.optional_value() {
+        return Ok(attached);
+    }
+    let missing = || usage(format!("argument expected for the {option} option"));
+    parser
+        .raw_args()
+        .map_err(|_| missing())?
+        .next()
+        .ok_or_else(missing)
+}
+
+fn check(run: &Run) -> Result<()> {
+    let hardware = &run.hardware;
+    if hardware.emulator == Emulator::Bochs {
+        if hardware.accelerator == Accelerator::Kvm {
+            return Err(usage("--accel kvm: Bochs knows no accelerator".to_owned()));
+        }
+        if hardware.is_debugged {
+            return Err(usage("--gdb works with QEMU only".to_owned()));
+        }
+        if hardware.cores > BOCHS_CORES {
+            return Err(usage(format!(
+                "--smp {}: Bochs has at most {BOCHS_CORES} cores",
+                hardware.cores
+            )));
+        }
+        if hardware.memory > 2 << 30 {
+            return Err(usage("--mem: Bochs has at most 2G".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// The most cores of QEMU's PC, and of Debian's Bochs.
+const QEMU_CORES: u32 = 255;
+const BOCHS_CORES: u32 = 15;
+
+fn usage(line: String) -> Error {
+    Error::Usage(line)
+}
+
+fn cores(value: &OsStr) -> Result<u32> {
+    value
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .filter(|cores| (1..=QEMU_CORES).contains(cores))
+        .ok_or_else(|| {
+            usage(format!(
+                "--smp {}: a number from 1 to {QEMU_CORES}",
+                value.display()
+            ))
+        })
+}
+
+fn memory(value: &OsStr) -> Result<u64> {
+    let wrong = || {
+        usage(format!(
+            "--mem {}: a size such as 512M or 2G",
+            value.display()
+        ))
+    };
+    let size = value.to_str().and_then(size::parse).ok_or_else(wrong)?;
+    if size > 1 << 40 {
+        return Err(usage(format!("--mem {}: at most 1T", value.display())));
+    }
+    Ok(size)
+}
+
+fn seconds(value: &OsStr) -> Result<Duration> {
+    value
+        .to_str()
+        .and_then(|text| text.parse::<f64>().ok())
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| {
+            usage(format!(
+                "--timeout {}: a number of seconds above 0",
+                value.display()
+            ))
+        })
+}
+
+fn text(option: &str, value: OsString) -> Result<String> {
+    value
+        .into_string()
+        .map_err(|value| usage(format!("--{option} {}: not UTF-8", value.display())))
+}
+
+fn choice<T: Copy>(option: &str, value: &OsStr, choices: &[(&str, T)]) -> Result<T> {
+    choices
+        .iter()
+        .find(|(name, _)| value == *name)
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            usage(format!(
+                "--{option} {}: {}",
+                value.display(),
+                names.join(" or ")
+            ))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Command> {
+        parse(words.iter().map(OsString::from))
+    }
+
+    fn a_run(words: &[&str]) -> Run {
+        match parsed(words) {
+            Ok(Command::Run(run)) => *run,
+            other => panic!("{words:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_program_ends_the_options_as_with_python() {
+        let run = a_run(&["--smp", "4", "-u", "-c", "print(1)", "--smp", "9", "-x"]);
+        assert_eq!(run.hardware.cores, 4);
+        assert_eq!(run.program, Program::Code("print(1)".into()));
+        assert_eq!(run.interpreter, ["-u"]);
+        assert_eq!(run.arguments, ["--smp", "9", "-x"]);
+        assert_eq!(a_run(&["-c-1"]).program, Program::Code("-1".into()));
+        assert_eq!(a_run(&["-c", "--"]).program, Program::Code("--".into()));
+        assert_eq!(
+            a_run(&["-um", "json.tool", "a"]).program,
+            Program::Module("json.tool".into())
+        );
+        assert_eq!(a_run(&["f.py", "-c", "x"]).arguments, ["-c", "x"]);
+        assert_eq!(a_run(&["-", "x"]).program, Program::Stdin);
+        assert_eq!(
+            a_run(&["--", "build"]).program,
+            Program::File("build".into())
+        );
+        assert_eq!(a_run(&[]).program, Program::None);
+    }
+
+    #[test]
+    fn options_take_their_values_either_way() {
+        let run = a_run(&[
+            "--mem=2G",
+            "--emu",
+            "bochs",
+            "--timeout=1.5",
+            "--log",
+            "-",
+            "--share",
+            "d",
+        ]);
+        assert_eq!(run.hardware.memory, 2 << 30);
+        assert_eq!(run.hardware.emulator, Emulator::Bochs);
+        assert_eq!(run.timeout, Some(Duration::from_millis(1500)));
+        assert_eq!(run.log, Some(LogTarget::Stderr));
+        assert_eq!(run.share, Some("d".into()));
+    }
+
+    #[test]
+    fn a_wrong_option_is_one_line_and_status_2() {
+        for words in [
+            &["--smp", "0"][..],
+            &["--smp", "x"],
+            &["--smp"],
+            &["--smp", "256"],
+            &["--mem", "lots"],
+            &["--mem", "99999999T"],
+            &["--emu", "vax"],
+            &["--accel", "x"],
+            &["--timeout", "-1"],
+            &["--timeout", "nan"],
+            &["--nope"],
+            &["-Z"],
+            &["-c"],
+            &["build", "x"],
+            &["help", "me"],
+            &["--emu", "bochs", "--gdb", "x.py"],
+            &["--emu", "bochs", "--smp", "64", "x.py"],
+            &["test", "a", "b"],
+        ] {
+            let error = parsed(words).expect_err(&format!("{words:?}"));
+            assert_eq!(error.exit_status(), 2, "{words:?}");
+            assert_eq!(error.to_string().lines().count(), 1, "{words:?}");
+        }
+    }
+}

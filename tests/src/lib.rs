@@ -1,0 +1,35 @@
+//! The host side of Roentgen: builds it, boots it in emulators, drives its console.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`project`], [`toolchain`], [`packages`] | where things are, and how missing ones get here |
+//! | [`build`] | the kernel and the `python` ELF, rebuilt only when their sources changed |
+//! | [`cpio`], [`share`], [`initramfs`], [`iso`] | what the machine finds at boot |
+//! | [`machine`] | one boot: QEMU or Bochs, started, watched, ended |
+//! | [`console`] | the frames on COM1, between the guest and our own streams |
+//! | [`cli`] | the command line of `run.sh` |
+//! | [`suite`] | tests in tiers, each with a time budget |
+//! | [`linux`] | the control: Debian's kernel in the same emulator |
+//!
+//! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
+
+pub mod build;
+pub mod cli;
+pub mod console;
+pub mod cpio;
+pub mod error;
+pub mod fingerprint;
+pub mod initramfs;
+pub mod iso;
+pub mod linux;
+pub mod machine;
+pub mod packages;
+pub mod project;
+pub mod quality;
+pub mod share;
+pub mod size;
+pub mod suite;
+pub mod symbols;
+pub mod toolchain;
+
+pub use error::{Error, Result};

@@ -1,0 +1,126 @@
+//! A machine under QEMU: a PC without anything that it does not need, booted by the
+//! kernel's PVH note.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::error::{Error, Result};
+use crate::linux::Control;
+use crate::machine::process::{self, Running};
+use crate::machine::{Accelerator, Hardware, accelerator};
+use crate::size::MIB;
+
+/// QEMU's program.
+pub const PROGRAM: &str = "qemu-system-x86_64";
+/// The port that ends QEMU (device `isa-debug-exit`).
+pub const EXIT_PORT: u16 = 0xf4;
+
+/// Starts QEMU with a kernel and its initramfs.
+///
+/// # Errors
+/// Where QEMU is not there, or KVM was asked for and does not work.
+pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Running> {
+    let mut command = command(hardware)?;
+    let words = format!("console=framed {}", hardware.command_line);
+    command
+        .arg("-kernel")
+        .arg(kernel)
+        .args(["-append", words.trim_end()]);
+    if hardware.is_debugged {
+        command.args(["-s", "-S"]);
+    }
+    boot(command, archive, LogPort::Debug)
+}
+
+/// Starts QEMU with the control.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_linux(hardware: &Hardware, control: &Control, archive: &OwnedFd) -> Result<Running> {
+    let mut command = command(hardware)?;
+    let words = format!("{} {}", control.words, hardware.command_line);
+    command
+        .arg("-kernel")
+        .arg(&control.kernel)
+        .args(["-append", words.trim_end()]);
+    boot(command, archive, LogPort::SecondSerial)
+}
+
+/// Where the kernel writes its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LogPort {
+    /// Port 0xE9.
+    Debug,
+    /// COM2: Linux knows no port 0xE9.
+    SecondSerial,
+}
+
+/// Adds what every machine has on its ports, and starts it.
+fn boot(mut command: Command, archive: &OwnedFd, log_port: LogPort) -> Result<Running> {
+    let (link, their_link) = process::socket_for_child()?;
+    let (log, their_log) = process::socket_for_child()?;
+    let archive = archive.try_clone().map_err(Error::io("the initramfs"))?;
+    command
+        .args([
+            "-initrd",
+            &format!("/proc/self/fd/{}", process::number(&archive)),
+        ])
+        .args([
+            "-chardev",
+            &format!("socket,id=com1,fd={}", process::number(&their_link)),
+        ])
+        .args(["-serial", "chardev:com1"])
+        .args([
+            "-chardev",
+            &format!("socket,id=log,fd={}", process::number(&their_log)),
+        ]);
+    match log_port {
+        LogPort::Debug => command.args(["-device", "isa-debugcon,iobase=0xe9,chardev=log"]),
+        LogPort::SecondSerial => command.args(["-serial", "chardev:log"]),
+    };
+    process::pass(&mut command, vec![their_link, their_log, archive]);
+    Running::start(command, link, Some(log), Vec::new())
+}
+
+/// QEMU with the hardware, without anything to boot.
+///
+/// # Errors
+/// Where KVM was asked for and does not work.
+pub fn command(hardware: &Hardware) -> Result<Command> {
+    let uses_kvm = match hardware.accelerator {
+        Accelerator::Tcg => false,
+        Accelerator::Auto => accelerator::kvm_works(),
+        Accelerator::Kvm if accelerator::kvm_works() => true,
+        Accelerator::Kvm => {
+            return Err(Error::Usage(
+                "--accel kvm: KVM does not work on this host".to_owned(),
+            ));
+        }
+    };
+    let accelerator = if uses_kvm { "kvm" } else { "tcg,thread=multi" };
+    let cpu = hardware
+        .cpu
+        .as_deref()
+        .unwrap_or(if uses_kvm { "host" } else { "max" });
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(["-accel", accelerator, "-cpu", cpu])
+        .args(["-smp", &hardware.cores.to_string()])
+        .args(["-m", &format!("{}M", hardware.memory / MIB)])
+        .args([
+            "-display",
+            "none",
+            "-nodefaults",
+            "-no-user-config",
+            "-no-reboot",
+        ])
+        .args([
+            "-device",
+            &format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"),
+        ])
+        .args(&hardware.extra)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    Ok(command)
+}

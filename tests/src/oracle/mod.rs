@@ -1,0 +1,46 @@
+//! The Linux oracle: the same Python programs, with the same `python` ELF, in the same
+//! tree of files, on the host's Linux and in our kernel; what passes there passes here.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`jail`] | the Linux side: the machine's own tree as the root of a few namespaces |
+//! | [`task`] | one run of one side: a tree and Python's arguments |
+//! | [`programs`] | the programs of `tests/oracle/programs`: output byte by byte, status |
+//! | [`cpython`] | CPython's own tests: id by id |
+//! | [`difference`] | where two outputs part |
+//!
+//! Linux's results come from the same run of the tests; they are kept under `target/`
+//! as long as the interpreter, the programs and the host's kernel stay the same.
+//!
+//! Not here: what runs on either side. That is `tests/oracle/*.py` and its lists.
+
+pub mod cpython;
+pub mod difference;
+pub mod jail;
+pub mod programs;
+pub mod task;
+
+use crate::error::Result;
+use crate::suite::Tier;
+
+/// The tier `oracle`.
+#[must_use]
+pub fn tier() -> Tier {
+    Tier::new("oracle")
+        .test("programs_write_and_end_as_they_do_on_linux", || verdict(programs::compare()))
+        .test("first_processes_write_and_end_as_they_do_on_linux", || {
+            verdict(programs::compare_alone());
+        })
+        .test("cpythons_tests_that_pass_on_linux_pass_here", || {
+            verdict(cpython::compare(&["kernel", "library"]));
+        })
+}
+
+/// A test fails by a panic: with the error, or with the number of what differs.
+fn verdict(result: Result<usize>) {
+    match result {
+        Ok(0) => {}
+        Ok(count) => panic!("{count} differ"),
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -1,0 +1,139 @@
+//! `run.sh check`: formatting, lints with warnings denied, and the Python side's linter
+//! and type checker.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::build::kernel;
+use crate::error::{Error, Result};
+use crate::packages::{self, Need};
+use crate::project;
+use crate::toolchain::Toolchain;
+
+/// The Python tools, from PyPI, at the versions that the code is written for.
+const PYTHON_TOOLS: &[&str] = &["ruff==0.14.0", "mypy==1.18.2"];
+/// What is Python here.
+const PYTHON_SOURCES: &[&str] = &["python/lib", "examples", "tests"];
+
+/// Runs every check, and says at the end which failed.
+///
+/// # Errors
+/// Where a tool is not there.
+pub fn check() -> Result<ExitCode> {
+    packages::require(&[Need::Build, Need::Check])?;
+    let toolchain = Toolchain::chosen()?;
+    let mut failed = Vec::new();
+    let mut step = |name: &'static str, mut command: Command| -> Result<()> {
+        println!("check: {name}");
+        let status = command
+            .stdin(Stdio::null())
+            .status()
+            .map_err(Error::io(name))?;
+        if !status.success() {
+            failed.push(name);
+        }
+        Ok(())
+    };
+
+    let mut format = toolchain.cargo();
+    format.args(["fmt", "--all", "--check"]);
+    step("rustfmt", format)?;
+
+    let mut host = toolchain.cargo();
+    host.args([
+        "clippy",
+        "--workspace",
+        "--exclude",
+        "kernel",
+        "--exclude",
+        "python",
+        "--all-targets",
+        "--release",
+    ])
+    .args(["--target-dir", "target/host", "--", "-D", "warnings"]);
+    step("clippy, host crates", host)?;
+
+    let mut guest = kernel::command(&toolchain, "clippy");
+    guest.args(["--", "-D", "warnings"]);
+    step("clippy, kernel", guest)?;
+
+    let sources: Vec<PathBuf> = PYTHON_SOURCES
+        .iter()
+        .map(|source| project::root().join(source))
+        .filter(|path| has_python(path))
+        .collect();
+    if !sources.is_empty() {
+        let tools = python_tools()?;
+        for arguments in [&["check"][..], &["format", "--check"]] {
+            let mut ruff = tool(&tools, "ruff");
+            ruff.args(arguments).args(&sources);
+            step(
+                if arguments.len() == 1 {
+                    "ruff check"
+                } else {
+                    "ruff format"
+                },
+                ruff,
+            )?;
+        }
+        let mut mypy = tool(&tools, "mypy");
+        mypy.args(["--cache-dir", "target/mypy"]).args(&sources);
+        step("mypy", mypy)?;
+    }
+
+    if failed.is_empty() {
+        println!("check: all well");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("check: failed: {}", failed.join(", "));
+    Ok(ExitCode::FAILURE)
+}
+
+fn tool(tools: &Path, name: &str) -> Command {
+    let mut command = Command::new(tools.join("bin").join(name));
+    command.current_dir(project::root());
+    command
+}
+
+fn has_python(path: &Path) -> bool {
+    crate::fingerprint::files_under(&[path.to_owned()]).is_ok_and(|files| {
+        files
+            .iter()
+            .any(|file| file.extension().is_some_and(|extension| extension == "py"))
+    })
+}
+
+/// A virtual environment in `target/` with the tools in it.
+fn python_tools() -> Result<PathBuf> {
+    let place = project::target().join("venv");
+    let stamp = place.join("tools");
+    let wanted = PYTHON_TOOLS.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|old| old == wanted) {
+        return Ok(place);
+    }
+    println!("check: fetching {}", PYTHON_TOOLS.join(" and "));
+    let mut make = Command::new("/usr/bin/python3");
+    make.args(["-m", "venv", "--clear"]).arg(&place);
+    run("making a virtual environment", &mut make)?;
+    let mut install = Command::new(place.join("bin/pip"));
+    install
+        .args(["install", "--quiet", "--disable-pip-version-check"])
+        .args(PYTHON_TOOLS);
+    run("fetching the Python tools", &mut install)?;
+    std::fs::write(&stamp, wanted).map_err(Error::file(&stamp))?;
+    Ok(place)
+}
+
+fn run(what: &str, command: &mut Command) -> Result<()> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(Error::io(what))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Error::Tool {
+        what: what.to_owned(),
+        output: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
