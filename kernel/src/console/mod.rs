@@ -135,9 +135,10 @@ pub fn stdio(which: Stdio, stream: Stream) -> Option<Arc<OpenFile>> {
         (Stream::Pipe, Stdio::Output) => output::OutputFile::open(console, Kind::Stdout),
         (Stream::Pipe, Stdio::Error) => output::OutputFile::open(console, Kind::Stderr),
         // A raw line has no end of file, so that its input is always a terminal.
-        (Stream::Terminal, _) | (Stream::Pipe, Stdio::Input) => {
-            console.terminal_file.call_once(|| console.terminal.open()).clone()
-        }
+        (Stream::Terminal, _) | (Stream::Pipe, Stdio::Input) => console
+            .terminal_file
+            .call_once(|| console.terminal.open())
+            .clone(),
     })
 }
 
@@ -168,8 +169,8 @@ impl Console {
     fn grant(&self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
         // Rather late than never: the host waits for it.
-        self.transmit.room.wait_uninterruptibly(|| {
-            self.transmit.try_send(Kind::Credit, &bytes).then_some(())
-        });
+        self.transmit
+            .room
+            .wait_uninterruptibly(|| self.transmit.try_send(Kind::Credit, &bytes).then_some(()));
     }
 }

@@ -103,7 +103,9 @@ impl Console {
         debug_assert!(number <= linux::_NSIG);
         if let Some(group) = self.terminal.foreground() {
             task::process::signal_group(group, number);
-        } else if let Some(first) = task::process::find(super::FIRST_PROCESS.load(Ordering::Relaxed)) {
+        } else if let Some(first) =
+            task::process::find(super::FIRST_PROCESS.load(Ordering::Relaxed))
+        {
             first.send_signal(number);
         }
     }

@@ -252,7 +252,9 @@ impl Transmit {
         }
         for piece in text.as_bytes().chunks(MAX_PAYLOAD) {
             if self.is_framed {
-                frame::header(Kind::Panic, piece.len()).into_iter().for_each(&mut send);
+                frame::header(Kind::Panic, piece.len())
+                    .into_iter()
+                    .for_each(&mut send);
             }
             for byte in piece {
                 if !self.is_framed && *byte == b'\n' {

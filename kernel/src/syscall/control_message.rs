@@ -152,5 +152,9 @@ fn put(address: usize, room: usize, done: &mut usize, kind: u32, data: &[u8]) ->
     message.extend_from_slice(&data[..fits]);
     user::copy_out(address + *done, &message)?;
     *done += aligned(message.len()).min(left);
-    Ok(if fits < data.len() { net::MSG_CTRUNC } else { 0 })
+    Ok(if fits < data.len() {
+        net::MSG_CTRUNC
+    } else {
+        0
+    })
 }

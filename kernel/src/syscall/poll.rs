@@ -112,12 +112,18 @@ fn ask(watches: &[Watch]) -> (Vec<Events>, bool) {
 }
 
 fn poll([fds, count, milliseconds, ..]: [usize; 6]) -> Result<usize> {
-    poll_with(fds, count, Timeout::from_milliseconds(milliseconds as i32).deadline())
+    poll_with(
+        fds,
+        count,
+        Timeout::from_milliseconds(milliseconds as i32).deadline(),
+    )
 }
 
 fn ppoll([fds, count, timeout, mask, mask_size, _]: [usize; 6]) -> Result<usize> {
     let timeout = Timeout::from_timespec(timeout)?;
-    let answer = with_signal_mask(mask, mask_size, || poll_with(fds, count, timeout.deadline()));
+    let answer = with_signal_mask(mask, mask_size, || {
+        poll_with(fds, count, timeout.deadline())
+    });
     timeout.write_back();
     answer
 }
@@ -152,7 +158,11 @@ fn poll_with(fds: usize, count: usize, deadline: Option<Instant>) -> Result<usiz
         });
     }
     // A descriptor that is not open is an answer at once.
-    let deadline = if has_invalid { Some(Instant::now()) } else { deadline };
+    let deadline = if has_invalid {
+        Some(Instant::now())
+    } else {
+        deadline
+    };
     let events = wait(&watches, deadline)?;
     let mut ready = 0;
     for (index, (entry, events)) in entries.iter_mut().zip(events).enumerate() {
@@ -161,7 +171,10 @@ fn poll_with(fds: usize, count: usize, deadline: Option<Instant>) -> Result<usiz
             ready += 1;
         }
         let place = fds + index * size_of::<linux::pollfd>();
-        user::write(place + core::mem::offset_of!(linux::pollfd, revents), &entry.revents)?;
+        user::write(
+            place + core::mem::offset_of!(linux::pollfd, revents),
+            &entry.revents,
+        )?;
     }
     Ok(ready)
 }

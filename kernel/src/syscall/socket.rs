@@ -86,14 +86,23 @@ fn socketpair([domain, kind, protocol, address, ..]: [usize; 6]) -> Result<usize
     let (first, second) = Socket::pair(domain, kind, protocol as u32)?;
     let status = flags & linux::O_NONBLOCK;
     let close_on_exec = flags & linux::O_CLOEXEC != 0;
-    install_pair(first.open(status), second.open(status), close_on_exec, address)
+    install_pair(
+        first.open(status),
+        second.open(status),
+        close_on_exec,
+        address,
+    )
 }
 
 /// Reads a `struct sockaddr` for a socket of `domain`; None for `AF_UNSPEC`.
 ///
 /// # Errors
 /// `EFAULT`, and those of [`Address::parse`].
-pub(super) fn read_address(address: usize, length: usize, domain: Domain) -> Result<Option<Address>> {
+pub(super) fn read_address(
+    address: usize,
+    length: usize,
+    domain: Domain,
+) -> Result<Option<Address>> {
     let length = usize::try_from(length as i32).map_err(|_| Errno::EINVAL)?;
     if length > LONGEST {
         return Err(Errno::EINVAL);
@@ -147,7 +156,9 @@ fn accept([descriptor, address, length, flags, ..]: [usize; 6]) -> Result<usize>
     let files = task::current_process().files();
     files.check_room()?;
     let socket = Socket::of(&file)?.accept(file.is_nonblocking())?;
-    let peer = socket.peer().map_or_else(|_| Vec::new(), |peer| peer.to_bytes());
+    let peer = socket
+        .peer()
+        .map_or_else(|_| Vec::new(), |peer| peer.to_bytes());
     let accepted = socket.open(flags & linux::O_NONBLOCK);
     write_address(address, length, &peer)?;
     files.install(accepted, flags & linux::O_CLOEXEC != 0)

@@ -56,8 +56,15 @@ struct Header {
 
 impl Header {
     fn read(address: usize) -> Result<Self> {
-        let [name, name_length, pieces, count, control, control_length, _flags] =
-            user::read::<[usize; HEADER / 8]>(address)?;
+        let [
+            name,
+            name_length,
+            pieces,
+            count,
+            control,
+            control_length,
+            _flags,
+        ] = user::read::<[usize; HEADER / 8]>(address)?;
         if count > MOST_PIECES {
             return Err(Errno::EMSGSIZE);
         }
@@ -87,10 +94,16 @@ impl Header {
 
 /// The flags of a call, with what the file's own status adds.
 fn with_status(file: &OpenFile, flags: u32) -> u32 {
-    if file.is_nonblocking() { flags | net::MSG_DONTWAIT } else { flags }
+    if file.is_nonblocking() {
+        flags | net::MSG_DONTWAIT
+    } else {
+        flags
+    }
 }
 
-fn sendto([descriptor, buffer, length, flags, address, address_length]: [usize; 6]) -> Result<usize> {
+fn sendto(
+    [descriptor, buffer, length, flags, address, address_length]: [usize; 6],
+) -> Result<usize> {
     let file = file_of(descriptor)?;
     let socket = Socket::of(&file)?;
     let length = length.min(MOST_BYTES);
@@ -104,7 +117,9 @@ fn sendto([descriptor, buffer, length, flags, address, address_length]: [usize; 
     socket.send(&mut Source::user(buffer, length), sending)
 }
 
-fn recvfrom([descriptor, buffer, length, flags, address, address_length]: [usize; 6]) -> Result<usize> {
+fn recvfrom(
+    [descriptor, buffer, length, flags, address, address_length]: [usize; 6],
+) -> Result<usize> {
     let file = file_of(descriptor)?;
     let length = length.min(MOST_BYTES);
     if !user::is_user_range(buffer, length) {
@@ -131,7 +146,12 @@ fn sendmsg(file: &OpenFile, message: usize, flags: u32) -> Result<usize> {
     if header.name != 0 && header.name_length != 0 {
         sending.address = read_address(header.name, header.name_length, socket.domain())?;
     }
-    control_message::read(header.control, header.control_length, socket.domain(), &mut sending)?;
+    control_message::read(
+        header.control,
+        header.control_length,
+        socket.domain(),
+        &mut sending,
+    )?;
     socket.send(&mut Source::scattered(header.pieces), sending)
 }
 
@@ -146,8 +166,12 @@ fn recvmsg(file: &OpenFile, message: usize, flags: u32) -> Result<usize> {
         user::write(message + 8, &(source.len() as u32))?;
     }
     let closes = flags & net::MSG_CMSG_CLOEXEC != 0;
-    let (control_length, control_flags) =
-        control_message::write(header.control, header.control_length, received.ancillary, closes)?;
+    let (control_length, control_flags) = control_message::write(
+        header.control,
+        header.control_length,
+        received.ancillary,
+        closes,
+    )?;
     let kept = flags & net::MSG_CMSG_CLOEXEC;
     user::write(message + 40, &control_length)?;
     user::write(message + 48, &(received.flags | control_flags | kept))?;
@@ -157,7 +181,9 @@ fn recvmsg(file: &OpenFile, message: usize, flags: u32) -> Result<usize> {
 fn sendmmsg([descriptor, messages, count, flags, ..]: [usize; 6]) -> Result<usize> {
     let file = file_of(descriptor)?;
     let count = (count as u32 as usize).min(MOST_MESSAGES);
-    many(messages, count, |message| sendmsg(&file, message, flags as u32))
+    many(messages, count, |message| {
+        sendmsg(&file, message, flags as u32)
+    })
 }
 
 fn recvmmsg([descriptor, messages, count, flags, timeout, _]: [usize; 6]) -> Result<usize> {
@@ -174,7 +200,9 @@ fn recvmmsg([descriptor, messages, count, flags, timeout, _]: [usize; 6]) -> Res
             return Err(Errno::EAGAIN);
         }
         let length = recvmsg(&file, message, flags)?;
-        is_over = timeout.deadline().is_some_and(|deadline| Instant::now() >= deadline);
+        is_over = timeout
+            .deadline()
+            .is_some_and(|deadline| Instant::now() >= deadline);
         if waits_for_one {
             flags |= net::MSG_DONTWAIT;
         }

@@ -30,7 +30,9 @@ impl Timeout {
     /// From milliseconds; a negative number is for ever.
     #[must_use]
     pub fn from_milliseconds(milliseconds: i32) -> Self {
-        let nanos = u64::try_from(milliseconds).ok().map(|value| value * 1_000_000);
+        let nanos = u64::try_from(milliseconds)
+            .ok()
+            .map(|value| value * 1_000_000);
         Self {
             deadline: nanos.map(after),
             write_back: WriteBack::Nowhere,

@@ -108,10 +108,7 @@ impl PipeBuffer {
         if self.is_full() {
             return Ok(None);
         }
-        let mut page = self
-            .spare
-            .take()
-            .unwrap_or_else(|| Box::new([0; SLOT]));
+        let mut page = self.spare.take().unwrap_or_else(|| Box::new([0; SLOT]));
         let wanted = count.min(SLOT);
         match fill(&mut page[..wanted]) {
             Ok(done) if done > 0 => {

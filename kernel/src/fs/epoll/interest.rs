@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use super::{EDGE, Event, EXCLUSIVE, Key, ONESHOT};
+use super::{EDGE, EXCLUSIVE, Event, Key, ONESHOT};
 use crate::fs::file::{Events, FileObject, OpenFile};
 use crate::sync::{IrqLock, WaitQueue, Wake};
 use linux_raw_sys::general as linux;
@@ -205,4 +205,3 @@ impl Wake for Interest {
         }
     }
 }
-

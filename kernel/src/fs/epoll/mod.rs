@@ -83,8 +83,13 @@ impl Epoll {
             return Err(Errno::EPERM);
         }
         let inner = file.object.as_any().downcast_ref::<Self>();
-        let allowed = EXCLUSIVE | EDGE | linux::EPOLLIN | linux::EPOLLOUT | linux::EPOLLERR
-            | linux::EPOLLHUP | linux::EPOLLWAKEUP;
+        let allowed = EXCLUSIVE
+            | EDGE
+            | linux::EPOLLIN
+            | linux::EPOLLOUT
+            | linux::EPOLLERR
+            | linux::EPOLLHUP
+            | linux::EPOLLWAKEUP;
         if flags & EXCLUSIVE != 0 && (inner.is_some() || flags & !allowed != 0) {
             return Err(Errno::EINVAL);
         }

@@ -78,7 +78,11 @@ pub fn create(flags: u32) -> (Arc<OpenFile>, Arc<OpenFile>) {
     let name = inode.name("pipe");
     let end = |reads: bool| {
         let place = Place::Anonymous(inode.clone());
-        let mode = if reads { linux::O_RDONLY } else { linux::O_WRONLY };
+        let mode = if reads {
+            linux::O_RDONLY
+        } else {
+            linux::O_WRONLY
+        };
         let end = PipeEnd::open(&pipe, reads, !reads, place);
         OpenFile::new(Arc::new(end), mode | flags, name.clone())
     };
@@ -207,8 +211,8 @@ impl Pipe {
 
 impl PipeEnd {
     fn open(pipe: &Arc<Pipe>, reads: bool, writes: bool, place: Place) -> Self {
-        let awaits_writer = (!writes && !pipe.has_writers())
-            .then(|| pipe.writer_openings.load(Ordering::SeqCst));
+        let awaits_writer =
+            (!writes && !pipe.has_writers()).then(|| pipe.writer_openings.load(Ordering::SeqCst));
         if reads && writes {
             pipe.has_both.store(true, Ordering::Relaxed);
         }
@@ -257,7 +261,8 @@ impl Drop for PipeEnd {
         }
         if !pipe.has_readers() && !pipe.has_writers() {
             // Nobody is left: a FIFO forgets what was in it.
-            let unread = core::mem::replace(&mut *pipe.buffer.lock(), PipeBuffer::new(DEFAULT_SLOTS));
+            let unread =
+                core::mem::replace(&mut *pipe.buffer.lock(), PipeBuffer::new(DEFAULT_SLOTS));
             drop(unread);
         }
     }
@@ -272,7 +277,9 @@ impl FileObject for PipeEnd {
             return Ok(0);
         }
         let pipe = &self.pipe;
-        block(&pipe.readable, file.is_nonblocking(), None, || pipe.try_read(to))
+        block(&pipe.readable, file.is_nonblocking(), None, || {
+            pipe.try_read(to)
+        })
     }
 
     fn write(&self, file: &OpenFile, from: &mut Source<'_>) -> Result<usize> {

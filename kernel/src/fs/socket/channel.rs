@@ -76,7 +76,10 @@ impl Channel {
     /// Bytes of the first message.
     pub fn first_length(&self) -> usize {
         let queue = self.queue.lock();
-        queue.messages.get(0).map_or(0, |message| message.bytes().len())
+        queue
+            .messages
+            .get(0)
+            .map_or(0, |message| message.bytes().len())
     }
 
     /// Bytes that a write may add under `limit`; None where it has to wait.

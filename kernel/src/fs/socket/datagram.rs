@@ -111,17 +111,22 @@ impl Socket {
         target.check_open_for(self)?;
         let bytes = gather(from, length)?;
         let deadline = self.send_deadline();
-        block(&target.end.events, sending.is_nonblocking(), deadline, || {
-            let queue = target.inbox.queue.lock();
-            if queue.is_unread {
-                return Some(Err(Errno::ECONNREFUSED));
-            }
-            if target.is_shut(SHUT_READING) {
-                return Some(Err(Errno::EPIPE));
-            }
-            let waiting = queue.messages.cost() - queue.messages.len();
-            (waiting <= MOST_WAITING * MESSAGE_OVERHEAD).then_some(Ok(()))
-        })?;
+        block(
+            &target.end.events,
+            sending.is_nonblocking(),
+            deadline,
+            || {
+                let queue = target.inbox.queue.lock();
+                if queue.is_unread {
+                    return Some(Err(Errno::ECONNREFUSED));
+                }
+                if target.is_shut(SHUT_READING) {
+                    return Some(Err(Errno::EPIPE));
+                }
+                let waiting = queue.messages.cost() - queue.messages.len();
+                (waiting <= MOST_WAITING * MESSAGE_OVERHEAD).then_some(Ok(()))
+            },
+        )?;
         let tag = sending.tag(self.local_address());
         match target.inbox.push(bytes, tag, false) {
             Ok(()) => Ok(length),
@@ -163,7 +168,11 @@ impl Socket {
         let target = candidates
             .iter()
             .find(|socket| socket.takes_from(&source) == Some(true))
-            .or_else(|| candidates.iter().find(|socket| socket.takes_from(&source).is_none()));
+            .or_else(|| {
+                candidates
+                    .iter()
+                    .find(|socket| socket.takes_from(&source).is_none())
+            });
         match target {
             Some(target) => {
                 let limit = target.options.lock().receive_buffer;
@@ -200,18 +209,27 @@ impl Socket {
     }
 
     /// Receives one datagram.
-    pub(super) fn receive_datagram(&self, to: &mut Destination<'_>, flags: u32) -> Result<Received> {
+    pub(super) fn receive_datagram(
+        &self,
+        to: &mut Destination<'_>,
+        flags: u32,
+    ) -> Result<Received> {
         let is_nonblocking = flags & net::MSG_DONTWAIT != 0;
-        let received = block(&self.end.events, is_nonblocking, self.receive_deadline(), || {
-            if let Err(error) = self.end.check_error() {
-                return Some(Err(error));
-            }
-            let taken = self.take_message(&self.inbox, to, flags);
-            if taken.is_none() && self.is_shut(SHUT_READING) {
-                return Some(Ok(Received::default()));
-            }
-            taken
-        })?;
+        let received = block(
+            &self.end.events,
+            is_nonblocking,
+            self.receive_deadline(),
+            || {
+                if let Err(error) = self.end.check_error() {
+                    return Some(Err(error));
+                }
+                let taken = self.take_message(&self.inbox, to, flags);
+                if taken.is_none() && self.is_shut(SHUT_READING) {
+                    return Some(Ok(Received::default()));
+                }
+                taken
+            },
+        )?;
         if self.domain == Domain::Unix {
             // Senders wait at the receiver for room.
             self.end.events.wake_all();

@@ -16,12 +16,20 @@ impl FileObject for Socket {
         if to.remaining() == 0 && !self.has_messages() {
             return Ok(0);
         }
-        let flags = if file.is_nonblocking() { net::MSG_DONTWAIT } else { 0 };
+        let flags = if file.is_nonblocking() {
+            net::MSG_DONTWAIT
+        } else {
+            0
+        };
         self.receive(to, flags).map(|received| received.count)
     }
 
     fn write(&self, file: &OpenFile, from: &mut Source<'_>) -> Result<usize> {
-        let flags = if file.is_nonblocking() { net::MSG_DONTWAIT } else { 0 };
+        let flags = if file.is_nonblocking() {
+            net::MSG_DONTWAIT
+        } else {
+            0
+        };
         self.send(from, Sending::plain(flags))
     }
 
@@ -45,7 +53,9 @@ impl FileObject for Socket {
                 Ok(0)
             }
             request::TIOCOUTQ => {
-                let count = self.connection().map_or(0, |connection| connection.outgoing.available());
+                let count = self
+                    .connection()
+                    .map_or(0, |connection| connection.outgoing.available());
                 user::write(argument, &i32::try_from(count).unwrap_or(i32::MAX))?;
                 Ok(0)
             }

@@ -237,7 +237,12 @@ impl Socket {
             (_, Kind::SeqPacket, _) => return Err(Errno::ESOCKTNOSUPPORT),
             _ => return Err(Errno::EPROTONOSUPPORT),
         };
-        Ok(Self::build(domain, kind, protocol, Options::new(domain, kind)))
+        Ok(Self::build(
+            domain,
+            kind,
+            protocol,
+            Options::new(domain, kind),
+        ))
     }
 
     fn build(domain: Domain, kind: Kind, protocol: u32, options: Options) -> Arc<Self> {

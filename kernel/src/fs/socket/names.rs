@@ -164,7 +164,11 @@ fn bind_port(socket: &Socket, ip: IpAddr, port: u16) -> Result<(Address, Binding
     }
     let (reuses_address, reuses_port, is_v6_only) = {
         let options = socket.options.lock();
-        (options.reuses_address, options.reuses_port, options.is_v6_only)
+        (
+            options.reuses_address,
+            options.reuses_port,
+            options.is_v6_only,
+        )
     };
     if socket.domain == Domain::Inet6 && is_v6_only && ip.is_ipv4() {
         return Err(Errno::EINVAL);
@@ -238,8 +242,16 @@ pub fn at_port(protocol: u32, ip: IpAddr, port: u16) -> Vec<Arc<Socket>> {
         .iter()
         .filter(|entry| entry.covers(ip) && (protocol != super::TCP || entry.is_listening))
         .collect();
-    found.sort_by_key(|entry| (entry.ip.is_unspecified(), entry.is_dual && entry.ip.is_ipv6()));
-    found.iter().filter_map(|entry| entry.socket.upgrade()).collect()
+    found.sort_by_key(|entry| {
+        (
+            entry.ip.is_unspecified(),
+            entry.is_dual && entry.ip.is_ipv6(),
+        )
+    });
+    found
+        .iter()
+        .filter_map(|entry| entry.socket.upgrade())
+        .collect()
 }
 
 /// The AF_UNIX socket at `address`.

@@ -167,7 +167,9 @@ impl Socket {
             });
         }
         self.check_family(level, name)?;
-        if level == SOCKET && let Some(value) = self.socket_option(name) {
+        if level == SOCKET
+            && let Some(value) = self.socket_option(name)
+        {
             return Ok(value);
         }
         let options = self.options.lock();
@@ -181,7 +183,9 @@ impl Socket {
             .iter()
             .find(|(a, b, _)| (*a, *b) == (level, name))
             .ok_or(Errno::ENOPROTOOPT)?;
-        Ok(word(*options.stored.get(&(level, name)).unwrap_or(&first.2)))
+        Ok(word(
+            *options.stored.get(&(level, name)).unwrap_or(&first.2),
+        ))
     }
 
     fn socket_option(&self, name: u32) -> Option<Value> {
@@ -311,7 +315,10 @@ fn timeout_value(timeout: Option<Duration>) -> Value {
     let timeout = timeout.unwrap_or_default();
     let seconds = timeout.as_secs().cast_signed();
     let micros = i64::from(timeout.subsec_micros());
-    [seconds, micros].into_iter().flat_map(i64::to_ne_bytes).collect()
+    [seconds, micros]
+        .into_iter()
+        .flat_map(i64::to_ne_bytes)
+        .collect()
 }
 
 fn parse_timeout(value: &[u8]) -> Result<Option<Duration>> {
@@ -329,6 +336,7 @@ fn parse_timeout(value: &[u8]) -> Result<Option<Duration>> {
         // A negative time is none at all: not to wait.
         return Ok(Some(Duration::ZERO));
     };
-    let timeout = Duration::from_secs(seconds.min(1 << 32)) + Duration::from_micros(micros.unsigned_abs());
+    let timeout =
+        Duration::from_secs(seconds.min(1 << 32)) + Duration::from_micros(micros.unsigned_abs());
     Ok((!timeout.is_zero()).then_some(timeout))
 }

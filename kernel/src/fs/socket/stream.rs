@@ -96,7 +96,9 @@ impl Socket {
         if self.kind == Kind::Datagram {
             return Err(Errno::EOPNOTSUPP);
         }
-        let limit = usize::try_from(backlog).unwrap_or(MOST_WAITING).min(MOST_WAITING);
+        let limit = usize::try_from(backlog)
+            .unwrap_or(MOST_WAITING)
+            .min(MOST_WAITING);
         let mut state = self.state.lock();
         match &state.role {
             Role::Listening(listener) => {
@@ -154,7 +156,11 @@ impl Socket {
     }
 
     /// `connect(2)` for streams and sequences of packets; None is `AF_UNSPEC`.
-    pub(super) fn connect_stream(&self, address: Option<&Address>, is_nonblocking: bool) -> Result<()> {
+    pub(super) fn connect_stream(
+        &self,
+        address: Option<&Address>,
+        is_nonblocking: bool,
+    ) -> Result<()> {
         {
             let mut state = self.state.lock();
             match &mut state.role {
@@ -238,7 +244,13 @@ impl Socket {
     }
 
     /// Makes the other end of a connection to `server`, which it accepts later.
-    fn join(&self, server: &Self, listener: &Listener, address: Address, is_fresh: bool) -> Result<()> {
+    fn join(
+        &self,
+        server: &Self,
+        listener: &Listener,
+        address: Address,
+        is_fresh: bool,
+    ) -> Result<()> {
         let options = server.options.lock().clone();
         let other = Self::build(server.domain, server.kind, server.protocol, options);
         let (to_us, to_other) = Channel::pair(&self.end, &other.end);

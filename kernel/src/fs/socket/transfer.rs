@@ -123,14 +123,19 @@ impl Socket {
         let local = self.local_address();
         let mut done = 0;
         while from.remaining() > 0 {
-            let step = block(&self.end.events, sending.is_nonblocking(), self.send_deadline(), || {
-                if self.is_tcp()
-                    && let Err(error) = self.end.check_error()
-                {
-                    return Some(Err(error));
-                }
-                connection.outgoing.room(limit)
-            })
+            let step = block(
+                &self.end.events,
+                sending.is_nonblocking(),
+                self.send_deadline(),
+                || {
+                    if self.is_tcp()
+                        && let Err(error) = self.end.check_error()
+                    {
+                        return Some(Err(error));
+                    }
+                    connection.outgoing.room(limit)
+                },
+            )
             .and_then(|room| {
                 let wanted = room.min(PIECE).min(from.remaining());
                 let bytes = gather(from, wanted)?;
@@ -155,13 +160,16 @@ impl Socket {
             return Err(Errno::EMSGSIZE);
         }
         let bytes = gather(from, length)?;
-        block(&self.end.events, sending.is_nonblocking(), self.send_deadline(), || {
-            match connection.outgoing.room(limit)? {
+        block(
+            &self.end.events,
+            sending.is_nonblocking(),
+            self.send_deadline(),
+            || match connection.outgoing.room(limit)? {
                 Ok(room) if room >= length || room >= limit => Some(Ok(())),
                 Ok(_) => None,
                 Err(error) => Some(Err(error)),
-            }
-        })?;
+            },
+        )?;
         let tag = sending.tag(self.local_address());
         connection.outgoing.push(bytes, tag, false)?;
         Ok(length)
@@ -176,7 +184,11 @@ impl Socket {
             return Err(Errno::EAGAIN);
         }
         if flags & net::MSG_OOB != 0 {
-            return Err(if self.is_tcp() { Errno::EINVAL } else { Errno::EOPNOTSUPP });
+            return Err(if self.is_tcp() {
+                Errno::EINVAL
+            } else {
+                Errno::EOPNOTSUPP
+            });
         }
         match self.kind {
             Kind::Datagram => self.receive_datagram(to, flags),
@@ -189,7 +201,11 @@ impl Socket {
         let Some(connection) = self.connection() else {
             let is_unix = self.domain == Domain::Unix;
             self.end.check_error()?;
-            return Err(if is_unix { Errno::EINVAL } else { Errno::ENOTCONN });
+            return Err(if is_unix {
+                Errno::EINVAL
+            } else {
+                Errno::ENOTCONN
+            });
         };
         let is_peek = flags & net::MSG_PEEK != 0;
         let waits_for_all = flags & net::MSG_WAITALL != 0 && !is_peek;
@@ -231,19 +247,24 @@ impl Socket {
         let connection = self.connection().ok_or(Errno::ENOTCONN)?;
         let is_nonblocking = flags & net::MSG_DONTWAIT != 0;
         let channel = &connection.incoming;
-        let received = block(&self.end.events, is_nonblocking, self.receive_deadline(), || {
-            let cost = channel.queue.lock().messages.cost();
-            let taken = self.take_message(channel, to, flags);
-            channel.tell_of_room(cost, self.peer_limit());
-            if let Some(taken) = taken {
-                return Some(taken);
-            }
-            let is_finished = channel.queue.lock().is_finished;
-            match self.end.check_error() {
-                Err(error) => Some(Err(error)),
-                Ok(()) => is_finished.then(|| Ok(Received::default())),
-            }
-        })?;
+        let received = block(
+            &self.end.events,
+            is_nonblocking,
+            self.receive_deadline(),
+            || {
+                let cost = channel.queue.lock().messages.cost();
+                let taken = self.take_message(channel, to, flags);
+                channel.tell_of_room(cost, self.peer_limit());
+                if let Some(taken) = taken {
+                    return Some(taken);
+                }
+                let is_finished = channel.queue.lock().is_finished;
+                match self.end.check_error() {
+                    Err(error) => Some(Err(error)),
+                    Ok(()) => is_finished.then(|| Ok(Received::default())),
+                }
+            },
+        )?;
         Ok(Received {
             source: None,
             ..received
@@ -329,7 +350,11 @@ fn take(
             break;
         };
         let identity = message.tag.identity;
-        if received.ancillary.identity.is_some_and(|first| first != identity) {
+        if received
+            .ancillary
+            .identity
+            .is_some_and(|first| first != identity)
+        {
             return Ok(true);
         }
         let count = match to.write(message.bytes()) {

@@ -50,19 +50,58 @@ enum When {
 ///
 /// # Errors
 /// Those of `ioctl_tty(2)`; `ENOTTY` for unknown requests.
-pub fn ioctl(terminal: &Arc<Terminal>, file: &OpenFile, number: u32, argument: usize) -> Result<usize> {
+pub fn ioctl(
+    terminal: &Arc<Terminal>,
+    file: &OpenFile,
+    number: u32,
+    argument: usize,
+) -> Result<usize> {
     if terminal.is_hung_up() {
-        return Err(if number == request::TIOCSPGRP { Errno::ENOTTY } else { Errno::EIO });
+        return Err(if number == request::TIOCSPGRP {
+            Errno::ENOTTY
+        } else {
+            Errno::EIO
+        });
     }
     match number {
         request::TCGETS => user::write(argument, &to_termios(&settings(terminal)))?,
         request::TCGETS2 => user::write(argument, &to_termios2(&settings(terminal)))?,
-        request::TCSETS => set(terminal, file, from_termios(user::read(argument)?), When::Now)?,
-        request::TCSETSW => set(terminal, file, from_termios(user::read(argument)?), When::Drained)?,
-        request::TCSETSF => set(terminal, file, from_termios(user::read(argument)?), When::Flushed)?,
-        request::TCSETS2 => set(terminal, file, from_termios2(user::read(argument)?), When::Now)?,
-        request::TCSETSW2 => set(terminal, file, from_termios2(user::read(argument)?), When::Drained)?,
-        request::TCSETSF2 => set(terminal, file, from_termios2(user::read(argument)?), When::Flushed)?,
+        request::TCSETS => set(
+            terminal,
+            file,
+            from_termios(user::read(argument)?),
+            When::Now,
+        )?,
+        request::TCSETSW => set(
+            terminal,
+            file,
+            from_termios(user::read(argument)?),
+            When::Drained,
+        )?,
+        request::TCSETSF => set(
+            terminal,
+            file,
+            from_termios(user::read(argument)?),
+            When::Flushed,
+        )?,
+        request::TCSETS2 => set(
+            terminal,
+            file,
+            from_termios2(user::read(argument)?),
+            When::Now,
+        )?,
+        request::TCSETSW2 => set(
+            terminal,
+            file,
+            from_termios2(user::read(argument)?),
+            When::Drained,
+        )?,
+        request::TCSETSF2 => set(
+            terminal,
+            file,
+            from_termios2(user::read(argument)?),
+            When::Flushed,
+        )?,
         request::TIOCGWINSZ => user::write(argument, &to_winsize(terminal.state.lock().size))?,
         request::TIOCSWINSZ => terminal.resize(from_winsize(user::read(argument)?)),
         request::FIONREAD => {

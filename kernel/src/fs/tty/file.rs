@@ -134,7 +134,12 @@ impl TerminalFile {
             state.discipline.restore_cursor(cursor);
             None
         };
-        block(terminal.backend.room_queue(), file.is_nonblocking(), None, attempt)
+        block(
+            terminal.backend.room_queue(),
+            file.is_nonblocking(),
+            None,
+            attempt,
+        )
     }
 }
 
@@ -212,7 +217,10 @@ impl FileObject for TerminalFile {
         }
         let (has_input, is_stopped) = {
             let state = self.terminal.state.lock();
-            (state.discipline.is_pollable(), state.discipline.is_stopped())
+            (
+                state.discipline.is_pollable(),
+                state.discipline.is_stopped(),
+            )
         };
         let mut events = Events::empty();
         if has_input || self.terminal.has_input_ended.load(Ordering::SeqCst) {

@@ -107,7 +107,9 @@ impl Terminal {
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>, device: u64) -> Arc<Self> {
         let changed = Arc::new(WaitQueue::new());
-        backend.room_queue().add(Arc::new(RoomBridge(changed.clone())));
+        backend
+            .room_queue()
+            .add(Arc::new(RoomBridge(changed.clone())));
         Arc::new(Self {
             state: IrqLock::new(State {
                 discipline: Discipline::default(),
@@ -186,7 +188,11 @@ impl Terminal {
             }
             self.backend.input_changed(bytes.len(), input_room(&state));
             let is_started = was_stopped && !state.discipline.is_stopped();
-            (state.foreground, state.discipline.is_readable(1), is_started)
+            (
+                state.foreground,
+                state.discipline.is_readable(1),
+                is_started,
+            )
         };
         if wakes {
             self.changed.wake_all();

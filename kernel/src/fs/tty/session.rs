@@ -111,7 +111,11 @@ pub fn check_background(terminal: &Terminal, what: Background) -> Result<()> {
     let process = task::current_process();
     let (session, foreground, settings): (_, _, Settings) = {
         let state = terminal.state.lock();
-        (state.session, state.foreground, *state.discipline.settings())
+        (
+            state.session,
+            state.foreground,
+            *state.discipline.settings(),
+        )
     };
     let group = process.group_id();
     if session != Some(process.session_id()) || foreground.is_none_or(|front| front == group) {

@@ -299,8 +299,7 @@ impl Discipline {
             self.end_line(b'\n', effects);
         } else if settings.is(linux::VEOF, byte) {
             self.end_line(END_OF_FILE, effects);
-        } else if settings.is(linux::VEOL, byte)
-            || (settings.is(linux::VEOL2, byte) && is_extended)
+        } else if settings.is(linux::VEOL, byte) || (settings.is(linux::VEOL2, byte) && is_extended)
         {
             if echoes {
                 self.echo(byte, effects);

@@ -62,7 +62,10 @@ fn erase_never_reaches_into_the_line_before() {
 fn word_and_line_erase() {
     let (mut discipline, effects) = typed(b"ab cd  \x17\n");
     assert_eq!(line(&mut discipline), b"ab \n");
-    assert_eq!(effects.echo, b"ab cd  \x08 \x08\x08 \x08\x08 \x08\x08 \x08\r\n");
+    assert_eq!(
+        effects.echo,
+        b"ab cd  \x08 \x08\x08 \x08\x08 \x08\x08 \x08\r\n"
+    );
     let (mut discipline, _) = typed(b"ab cd\x15x\n");
     assert_eq!(line(&mut discipline), b"x\n");
 }
@@ -162,7 +165,13 @@ fn output_expands_tabs_and_newlines() {
 #[test]
 fn pasted_megabytes_lose_nothing() {
     let paste: Vec<u8> = (0..3_000_000_u32)
-        .map(|i| if i % 5000 == 4999 { b'\n' } else { b'a' + (i % 26) as u8 })
+        .map(|i| {
+            if i % 5000 == 4999 {
+                b'\n'
+            } else {
+                b'a' + (i % 26) as u8
+            }
+        })
         .collect();
     let (mut discipline, effects) = typed(&paste);
     assert_eq!(effects.dropped, 0);
@@ -192,16 +201,18 @@ fn settings_strategy() -> impl Strategy<Value = Settings> {
         any::<[u8; 19]>(),
         any::<bool>(),
     )
-        .prop_map(|(input, output, local, characters, has_default_characters)| {
-            let mut settings = Settings::default();
-            settings.input = input;
-            settings.output = output;
-            settings.local = local;
-            if !has_default_characters {
-                settings.characters = characters;
-            }
-            settings
-        })
+        .prop_map(
+            |(input, output, local, characters, has_default_characters)| {
+                let mut settings = Settings::default();
+                settings.input = input;
+                settings.output = output;
+                settings.local = local;
+                if !has_default_characters {
+                    settings.characters = characters;
+                }
+                settings
+            },
+        )
 }
 
 proptest! {
