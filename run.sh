@@ -9,6 +9,8 @@ program=$root/target/host/release/roentgen
 # The oldest rustc that builds the kernel; Debian 12's plain `rustc` is far older.
 oldest_rustc=90
 export ROENTGEN_ROOT=$root
+# A released compiler then takes the unstable options that a kernel (and crate acpi) needs.
+export RUSTC_BOOTSTRAP=1
 
 fail() {
     echo "roentgen: $*" >&2

@@ -12,8 +12,9 @@ pub struct Counter {
 
 static FIRST: AtomicPtr<Counter> = AtomicPtr::new(core::ptr::null_mut());
 
-/// [`Counter::next`] of a counter that is not listed yet.
-const UNLISTED: *mut Counter = 1 as *mut Counter;
+/// [`Counter::next`] of a counter that is not listed yet: an address that no counter has,
+/// as it is not aligned for one.
+const UNLISTED: *mut Counter = core::ptr::without_provenance_mut(1);
 
 impl Counter {
     /// A counter at zero. Only for [`counters!`].

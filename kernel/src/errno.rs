@@ -6,6 +6,7 @@
 /// An error of Linux's table (`asm-generic/errno.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
+#[expect(clippy::upper_case_acronyms, reason = "errno(3) names them")]
 pub enum Errno {
     /// Operation not permitted.
     EPERM = 1,

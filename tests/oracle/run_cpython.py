@@ -75,8 +75,7 @@ def without(suite, unwanted):
             kept.append(without(item, unwanted))
         elif not unwanted(item.oracle_id):
             kept.append(item)
-    return type(suite)(kept) if type(suite) is unittest.TestSuite \
-        else unittest.TestSuite(kept)
+    return type(suite)(kept) if type(suite) is unittest.TestSuite else unittest.TestSuite(kept)
 
 
 class LineResult(unittest.TestResult):
@@ -115,7 +114,7 @@ class LineResult(unittest.TestResult):
             # A failed import's own reason stands last, a comparison's first.
             text = lines[-1] if "_FailedTest" in str(test) else lines[0]
             reason = f"# {error[0].__name__}: {text}"[:200]
-        if not hasattr(test, "oracle_id"):      # setUpClass, setUpModule
+        if not hasattr(test, "oracle_id"):  # setUpClass, setUpModule
             name = str(test).replace(" ", "_")
             self.write("done", name, status, "0.00", reason)
         elif self.outcome is None or self.outcome[0] in ("ok", "skip"):
@@ -164,6 +163,7 @@ def prepare_asyncio():
     """Give asyncio's tests the names that they ask for."""
     import asyncio
     from asyncio import events, unix_events
+
     for kind in ("Safe", "Fast", "Threaded", "Pidfd"):
         for module in (asyncio, unix_events):
             setattr(module, f"{kind}ChildWatcher", ChildWatcher)
@@ -177,6 +177,7 @@ def prepare():
     """Make the tests of one Python fit the library of a later one."""
     from test import support
     from test.support import import_helper
+
     support.use_resources = RESOURCES
     # The whole library is frozen here: to import a fresh copy of a module
     # without looking at the frozen ones finds nothing.
@@ -186,10 +187,10 @@ def prepare():
     # Names that have moved or gone since.
     prepare_asyncio()
     import logging
+
     logging._acquireLock = logging._lock.acquire
     logging._releaseLock = logging._lock.release
-    sys.modules["_compression"] = importlib.import_module(
-        "compression._common._streams")
+    sys.modules["_compression"] = importlib.import_module("compression._common._streams")
 
 
 def run_module(module, descriptor, todo):
@@ -212,8 +213,11 @@ def run_module(module, descriptor, todo):
     name_tests(suite, module)
 
     def unwanted(name):
-        return name in done or (only and name not in only) or any(
-            fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        return (
+            name in done
+            or (only and name not in only)
+            or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        )
 
     result.write("loaded")
     without(suite, unwanted).run(result)
@@ -244,8 +248,9 @@ class Module:
         self.directory = tempfile.mkdtemp(prefix="cpython-")
         todo = os.path.join(self.directory, ".oracle")
         with open(todo, "w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in [
-                *self.todo, *(f"={name}" for name in sorted(self.done))])
+            file.writelines(
+                f"{line}\n" for line in [*self.todo, *(f"={name}" for name in sorted(self.done))]
+            )
         self.pipe, writer = os.pipe()
         environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -256,11 +261,15 @@ class Module:
         }
         output = subprocess.DEVNULL if not self.options.verbose else 2
         self.process = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), "--worker",
-             f"{writer}:{todo}", self.name],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            pass_fds=[writer], cwd=self.directory, env=environment,
-            start_new_session=True)
+            [sys.executable, os.path.abspath(__file__), "--worker", f"{writer}:{todo}", self.name],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[writer],
+            cwd=self.directory,
+            env=environment,
+            start_new_session=True,
+        )
         os.close(writer)
 
     def stop(self):
@@ -332,8 +341,7 @@ class Module:
             at_end = True
         if self.ended:
             self.stop()
-            print(f"# {self.name}: {len(self.done)} in {self.seconds:.1f} s",
-                  flush=True)
+            print(f"# {self.name}: {len(self.done)} in {self.seconds:.1f} s", flush=True)
             return False
         if at_end:
             restart = self.lost("crash", f"status {self.stop()}")
@@ -349,8 +357,7 @@ class Module:
 
 def belongs(identifier, module):
     """Return whether a test's id, or a pattern of ids, is one of the module's."""
-    return identifier.startswith((f"{module}.", f"{module}:", "*")) \
-        or identifier == module
+    return identifier.startswith((f"{module}.", f"{module}:", "*")) or identifier == module
 
 
 def run_all(modules, options, patterns, only):
@@ -360,16 +367,16 @@ def run_all(modules, options, patterns, only):
     while waiting or running:
         while waiting and len(running) < options.jobs:
             name = waiting.pop()
-            todo = [*(f"-{pattern}" for pattern in patterns),
-                    *(f"+{identifier}" for identifier in only
-                      if belongs(identifier, name))]
+            todo = [
+                *(f"-{pattern}" for pattern in patterns),
+                *(f"+{identifier}" for identifier in only if belongs(identifier, name)),
+            ]
             running.append(Module(name, options, todo))
         poller = select.poll()
         for module in running:
             poller.register(module.pipe, select.POLLIN)
         ready = {descriptor for descriptor, _ in poller.poll(500)}
-        running = [module for module in running
-                   if module.step(module.pipe in ready)]
+        running = [module for module in running if module.step(module.pipe in ready)]
     print("# end", flush=True)
 
 
@@ -377,18 +384,14 @@ def main():
     """Run what the command line says."""
     parser = argparse.ArgumentParser(description="run CPython's tests")
     parser.add_argument("--list", help="modules and excluded ids, as TOML")
-    parser.add_argument("--groups", default="kernel,library",
-                        help="the list's groups of modules to run")
-    parser.add_argument("--tests", default=".",
-                        help="the directory that holds the package `test`")
-    parser.add_argument("--timeout", type=float, default=30,
-                        help="seconds for one test")
-    parser.add_argument("--jobs", type=int, default=1,
-                        help="modules that run at the same time")
-    parser.add_argument("--times", action="store_true",
-                        help="print each test's seconds")
-    parser.add_argument("--verbose", action="store_true",
-                        help="show what the tests print")
+    parser.add_argument(
+        "--groups", default="kernel,library", help="the list's groups of modules to run"
+    )
+    parser.add_argument("--tests", default=".", help="the directory that holds the package `test`")
+    parser.add_argument("--timeout", type=float, default=30, help="seconds for one test")
+    parser.add_argument("--jobs", type=int, default=1, help="modules that run at the same time")
+    parser.add_argument("--times", action="store_true", help="print each test's seconds")
+    parser.add_argument("--verbose", action="store_true", help="show what the tests print")
     parser.add_argument("--only", help="a file with the only ids to run")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("modules", nargs="*", metavar="MODULE")
@@ -400,22 +403,23 @@ def main():
             lines = file.read().splitlines()
         os.unlink(todo)
         run_module(options.modules[0], int(descriptor), lines)
-        os._exit(0)     # not held up by threads that a test left behind
+        os._exit(0)  # not held up by threads that a test left behind
 
     modules, patterns = options.modules, []
     if options.list:
         with open(options.list, "rb") as file:
             plan = tomllib.load(file)
-        modules = modules or [name for group in options.groups.split(",")
-                              for name in plan["modules"][group]]
-        patterns = [pattern for group in plan.get("exclude", [])
-                    for pattern in group["ids"]]
+        modules = modules or [
+            name for group in options.groups.split(",") for name in plan["modules"][group]
+        ]
+        patterns = [pattern for group in plan.get("exclude", []) for pattern in group["ids"]]
     only = []
     if options.only:
         with open(options.only, encoding="utf-8") as file:
             only = file.read().split()
-        modules = [name for name in modules
-                   if any(belongs(identifier, name) for identifier in only)]
+        modules = [
+            name for name in modules if any(belongs(identifier, name) for identifier in only)
+        ]
     run_all(modules, options, patterns, only)
 
 

@@ -55,10 +55,13 @@ class Program:
         self.deadline = self.started + timeout
         self.process = subprocess.Popen(
             [sys.executable, path, *shlex.split(notes.get("argv", ""))],
-            stdin=self.streams[0], stdout=self.streams[1], stderr=self.streams[2],
-            cwd=self.directory, start_new_session=True,
-            env={"PATH": "/usr/bin:/bin", "HOME": self.scratch, "LANG": "C.UTF-8",
-                 "TZ": "UTC"})
+            stdin=self.streams[0],
+            stdout=self.streams[1],
+            stderr=self.streams[2],
+            cwd=self.directory,
+            start_new_session=True,
+            env={"PATH": "/usr/bin:/bin", "HOME": self.scratch, "LANG": "C.UTF-8", "TZ": "UTC"},
+        )
 
     def step(self):
         """Return whether the program is still running; report it if not."""
@@ -77,8 +80,13 @@ class Program:
         text = out.read()
         err.seek(0)
         end = err.read()[-ERROR_SIZE:]
-        write(f"result {self.name} {word} {self.expected} {seconds:.2f} "
-              f"{len(text)} {len(end)}\n".encode() + text + end + b"\n")
+        write(
+            f"result {self.name} {word} {self.expected} {seconds:.2f} "
+            f"{len(text)} {len(end)}\n".encode()
+            + text
+            + end
+            + b"\n"
+        )
         for stream in self.streams:
             stream.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -88,15 +96,14 @@ class Program:
 def write(data):
     """Write all of it."""
     while data:
-        data = data[os.write(1, data):]
+        data = data[os.write(1, data) :]
 
 
 def main():
     """Run the programs that the command line names."""
     parser = argparse.ArgumentParser(description="run the oracle's programs")
     parser.add_argument("--jobs", type=int, default=1, help="how many at once")
-    parser.add_argument("--timeout", type=float, default=20,
-                        help="seconds for one program")
+    parser.add_argument("--timeout", type=float, default=20, help="seconds for one program")
     parser.add_argument("programs", nargs="+", metavar="PROGRAM")
     options = parser.parse_args()
     waiting = [os.path.abspath(path) for path in reversed(options.programs)]

@@ -9,6 +9,7 @@
 //! | [`console`] | the frames on COM1, between the guest and our own streams |
 //! | [`cli`] | the command line of `run.sh` |
 //! | [`suite`] | tests in tiers, each with a time budget |
+//! | [`oracle`] | the same programs on Linux and here, compared |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
 //! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
@@ -23,6 +24,7 @@ pub mod initramfs;
 pub mod iso;
 pub mod linux;
 pub mod machine;
+pub mod oracle;
 pub mod packages;
 pub mod project;
 pub mod quality;

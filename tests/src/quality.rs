@@ -14,6 +14,13 @@ use crate::toolchain::Toolchain;
 const PYTHON_TOOLS: &[&str] = &["ruff==0.14.0", "mypy==1.18.2"];
 /// What is Python here.
 const PYTHON_SOURCES: &[&str] = &["python/lib", "examples", "tests"];
+/// What is typed of it: the programs that judge the interpreter do odd things on purpose.
+const TYPED_SOURCES: &[&str] = &[
+    "python/lib",
+    "examples",
+    "tests/oracle/run_cpython.py",
+    "tests/oracle/run_programs.py",
+];
 
 /// Runs every check, and says at the end which failed.
 ///
@@ -57,29 +64,19 @@ pub fn check() -> Result<ExitCode> {
     guest.args(["--", "-D", "warnings"]);
     step("clippy, kernel", guest)?;
 
-    let sources: Vec<PathBuf> = PYTHON_SOURCES
-        .iter()
-        .map(|source| project::root().join(source))
-        .filter(|path| has_python(path))
-        .collect();
-    if !sources.is_empty() {
-        let tools = python_tools()?;
-        for arguments in [&["check"][..], &["format", "--check"]] {
-            let mut ruff = tool(&tools, "ruff");
-            ruff.args(arguments).args(&sources);
-            step(
-                if arguments.len() == 1 {
-                    "ruff check"
-                } else {
-                    "ruff format"
-                },
-                ruff,
-            )?;
-        }
-        let mut mypy = tool(&tools, "mypy");
-        mypy.args(["--cache-dir", "target/mypy"]).args(&sources);
-        step("mypy", mypy)?;
+    let tools = python_tools()?;
+    for (name, arguments) in [
+        ("ruff check", &["check"][..]),
+        ("ruff format", &["format", "--check"]),
+    ] {
+        let mut ruff = tool(&tools, "ruff");
+        ruff.args(arguments).args(PYTHON_SOURCES);
+        step(name, ruff)?;
     }
+    let mut mypy = tool(&tools, "mypy");
+    mypy.args(["--strict", "--cache-dir", "target/mypy"])
+        .args(TYPED_SOURCES);
+    step("mypy", mypy)?;
 
     if failed.is_empty() {
         println!("check: all well");
@@ -93,14 +90,6 @@ fn tool(tools: &Path, name: &str) -> Command {
     let mut command = Command::new(tools.join("bin").join(name));
     command.current_dir(project::root());
     command
-}
-
-fn has_python(path: &Path) -> bool {
-    crate::fingerprint::files_under(&[path.to_owned()]).is_ok_and(|files| {
-        files
-            .iter()
-            .any(|file| file.extension().is_some_and(|extension| extension == "py"))
-    })
 }
 
 /// A virtual environment in `target/` with the tools in it.

@@ -47,7 +47,10 @@ pub fn area_size() -> usize {
 unsafe fn xsetbv(value: u64) {
     // SAFETY: the caller's promise.
     unsafe { _xsetbv(0, value) };
-    debug_assert_eq!(unsafe { _xgetbv(0) }, value);
+    // SAFETY: XCR0 is there wherever CR4.OSXSAVE is on, which writing it just now needed
+    // too (SDM vol. 2, XGETBV).
+    let now = unsafe { _xgetbv(0) };
+    debug_assert_eq!(now, value);
 }
 
 /// A thread's extended state, in XSAVE's standard format (or FXSAVE's).

@@ -112,11 +112,12 @@ pub fn arm_timer(off: &InterruptsOff) {
     let Some(deadline) = next.into_iter().flatten().min() else {
         return;
     };
-    // SAFETY: this core's own field, interrupts off.
+    // SAFETY: this core's own field, interrupts off; nothing below writes it.
+    let local = unsafe { &*core.apic.get() };
     if let Some(CoreApic {
         apic,
         timer: Some(timer),
-    }) = unsafe { &*core.apic.get() }
+    }) = local
     {
         apic.arm_deadline(timer, deadline.to_ticks().max(1));
     }

@@ -92,13 +92,14 @@ impl Unpacker {
             directory.unlink(&name)?;
         }
         let key = (entry.archive, entry.ino);
-        if kind == Kind::File && entry.links > 1 {
-            if let Some(inode) = self.linked.get(&key).cloned() {
-                if !entry.data.is_empty() {
-                    fill(&inode, entry.data)?;
-                }
-                return directory.link(&name, &inode);
+        if kind == Kind::File
+            && entry.links > 1
+            && let Some(inode) = self.linked.get(&key).cloned()
+        {
+            if !entry.data.is_empty() {
+                fill(&inode, entry.data)?;
             }
+            return directory.link(&name, &inode);
         }
         let content = match kind {
             Kind::File if !entry.data.is_empty() => {

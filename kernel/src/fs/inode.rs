@@ -135,7 +135,7 @@ impl Metadata {
 
     /// The structure of `stat(2)`.
     #[must_use]
-    pub fn to_stat(&self) -> linux::stat {
+    pub fn to_stat(self) -> linux::stat {
         linux::stat {
             st_dev: self.device,
             st_ino: self.ino,

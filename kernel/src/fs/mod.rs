@@ -61,14 +61,14 @@ pub fn init(archive: &'static [u8], archive_physical: u64) {
     let root: Arc<dyn Inode> = tmpfs::TmpFs::root(0o755);
     let devices: Arc<dyn Inode> = tmpfs::TmpFs::root(0o755);
     let mut mounts = Vec::new();
-    let wanted: [(&Arc<dyn Inode>, &str, &'static str, Arc<dyn Inode>); 4] = [
-        (&root, "dev", "/dev", devices.clone()),
-        (&root, "proc", "/proc", procfs::root()),
-        (&root, "sys", "/sys", sysfs::root()),
-        (&root, "tmp", "/tmp", tmpfs::TmpFs::root(0o1777)),
+    let wanted: [(&str, &'static str, Arc<dyn Inode>); 4] = [
+        ("dev", "/dev", devices.clone()),
+        ("proc", "/proc", procfs::root()),
+        ("sys", "/sys", sysfs::root()),
+        ("tmp", "/tmp", tmpfs::TmpFs::root(0o1777)),
     ];
-    for (above, name, path, mounted) in wanted {
-        mounts.extend(make_mount(above, name, path, mounted));
+    for (name, path, mounted) in wanted {
+        mounts.extend(make_mount(&root, name, path, mounted));
     }
     devices::populate(&devices);
     let shared = tmpfs::TmpFs::root(0o1777);

@@ -84,7 +84,7 @@ fn find_or_create(base: &Base, path: &[u8], flags: u32, permissions: u32) -> Res
     let mut path = path.to_vec();
     let mut must_be_directory = false;
     loop {
-        let last = walk.to_last(&from, &path)?;
+        let last = walk.resolve_last(&from, &path)?;
         let old = |location| Found {
             location,
             is_new: false,
@@ -232,7 +232,7 @@ pub fn open_location(
 /// `O_TMPFILE`: `path` names the directory.
 fn open_unnamed(base: &Base, path: &[u8], flags: u32, permissions: u32) -> Result<Arc<OpenFile>> {
     let follow = flags & linux::O_NOFOLLOW == 0;
-    let directory = Walk::new(base).to_end(&base.start, path, follow)?.inode;
+    let directory = Walk::new(base).resolve(&base.start, path, follow)?.inode;
     if directory.kind() != Kind::Directory {
         return Err(Errno::ENOTDIR);
     }

@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
 
     /// Walks `path`, which starts at `from` where it is relative, up to its last
     /// component, through all symbolic links before that.
-    pub fn to_last(&mut self, from: &Arc<dyn Inode>, path: &[u8]) -> Result<Last> {
+    pub fn resolve_last(&mut self, from: &Arc<dyn Inode>, path: &[u8]) -> Result<Last> {
         // What is left of the path: `text` from `at` on.
         let mut text = path.to_vec();
         let mut at = 0;
@@ -207,12 +207,17 @@ impl<'a> Walk<'a> {
 
     /// Walks `path` to its end. The last component's symbolic link is followed where
     /// `follow` says so or a slash is behind it.
-    pub fn to_end(&mut self, from: &Arc<dyn Inode>, path: &[u8], follow: bool) -> Result<Location> {
+    pub fn resolve(
+        &mut self,
+        from: &Arc<dyn Inode>,
+        path: &[u8],
+        follow: bool,
+    ) -> Result<Location> {
         let mut path = path.to_vec();
         let mut from = from.clone();
         let mut must_be_directory = false;
         loop {
-            let last = self.to_last(&from, &path)?;
+            let last = self.resolve_last(&from, &path)?;
             must_be_directory |= last.has_slash;
             let name = match last.name {
                 LastName::Here => return Ok(Location::bare(last.directory)),
@@ -302,7 +307,7 @@ pub fn resolve(base: &Base, path: &[u8], follow: bool) -> Result<Location> {
     if path.is_empty() {
         return Err(Errno::ENOENT);
     }
-    Walk::new(base).to_end(&base.start, path, follow)
+    Walk::new(base).resolve(&base.start, path, follow)
 }
 
 /// Finds the directory and the name that `path` ends in, for a name that is to be made
@@ -314,7 +319,7 @@ pub fn resolve_last(base: &Base, path: &[u8]) -> Result<Last> {
     if path.is_empty() {
         return Err(Errno::ENOENT);
     }
-    let last = Walk::new(base).to_last(&base.start, path)?;
+    let last = Walk::new(base).resolve_last(&base.start, path)?;
     if last.directory.kind() != Kind::Directory {
         return Err(Errno::ENOTDIR);
     }

@@ -171,10 +171,11 @@ impl MemoryObject {
             let result = self
                 .page_for_writing(position / PAGE_SIZE as u64)
                 .map_err(|_| Errno::ENOSPC)
-                // SAFETY: file pages are shared memory: other cores may read or write
-                // the same bytes meanwhile, as they may in any kernel; bytes only.
                 .and_then(|frame| {
-                    from.read(unsafe { &mut frame.bytes_mut()[in_page..in_page + wanted] })
+                    // SAFETY: file pages are shared memory: other cores may read or write
+                    // the same bytes meanwhile, as they may in any kernel; bytes only.
+                    let bytes = unsafe { frame.bytes_mut() };
+                    from.read(&mut bytes[in_page..in_page + wanted])
                 });
             match result {
                 Ok(count) => {
@@ -256,7 +257,7 @@ impl MemoryObject {
                 position = next.saturating_mul(page);
                 continue;
             }
-            let is_whole = position % page == 0 && to % page == 0;
+            let is_whole = position.is_multiple_of(page) && to.is_multiple_of(page);
             let is_archived = {
                 let pages = self.pages.lock();
                 pages.boot.is_some_and(|boot| boot.covers(index))

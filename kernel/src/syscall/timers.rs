@@ -15,9 +15,16 @@ use crate::task::signal::{self};
 use crate::task::{self, Process, process};
 use crate::time::Instant;
 
+/// What `timer_create` made.
+#[derive(Clone)]
+struct PosixTimer {
+    /// The clock that absolute times of `timer_settime` are on.
+    clock: Clock,
+    timer: Arc<IntervalTimer>,
+}
+
 /// POSIX timers by process and id. A leaf lock.
-static TIMERS: IrqLock<BTreeMap<(u32, i32), (Clock, Arc<IntervalTimer>)>> =
-    IrqLock::new(BTreeMap::new());
+static TIMERS: IrqLock<BTreeMap<(u32, i32), PosixTimer>> = IrqLock::new(BTreeMap::new());
 
 /// Timers that one process may have.
 const LIMIT: i32 = 1024;
@@ -49,8 +56,8 @@ pub fn drop_all(process: &Process) {
             return;
         };
         let removed = TIMERS.lock().remove(&key);
-        if let Some((_, timer)) = removed {
-            timer.set(None, Duration::ZERO);
+        if let Some(removed) = removed {
+            removed.timer.set(None, Duration::ZERO);
         }
     }
 }
@@ -169,11 +176,13 @@ fn create([clock, event, to, ..]: [usize; 6]) -> Result<usize> {
     }
     user::write(to, &id)?;
     let timer = IntervalTimer::new(&process, notice);
-    TIMERS.lock().insert((process.id(), id), (clock, timer));
+    TIMERS
+        .lock()
+        .insert((process.id(), id), PosixTimer { clock, timer });
     Ok(0)
 }
 
-fn find(id: usize) -> Result<(Clock, Arc<IntervalTimer>)> {
+fn find(id: usize) -> Result<PosixTimer> {
     let key = (task::current_process().id(), id as i32);
     TIMERS.lock().get(&key).cloned().ok_or(Errno::EINVAL)
 }
@@ -184,7 +193,7 @@ fn write_timespec_pair(to: usize, (value, interval): (Duration, Duration)) -> Re
 }
 
 fn settime([id, flags, new, old, ..]: [usize; 6]) -> Result<usize> {
-    let (clock, timer) = find(id)?;
+    let PosixTimer { clock, timer } = find(id)?;
     let interval = read_timespec(new)?;
     let value = read_timespec(new + 16)?;
     let deadline = (value != 0).then(|| {
@@ -202,19 +211,16 @@ fn settime([id, flags, new, old, ..]: [usize; 6]) -> Result<usize> {
 }
 
 fn gettime([id, to, ..]: [usize; 6]) -> Result<usize> {
-    let (_, timer) = find(id)?;
-    write_timespec_pair(to, timer.get())?;
+    write_timespec_pair(to, find(id)?.timer.get())?;
     Ok(0)
 }
 
 fn getoverrun([id, ..]: [usize; 6]) -> Result<usize> {
-    let (_, timer) = find(id)?;
-    Ok(timer.overruns().unsigned_abs() as usize)
+    Ok(find(id)?.timer.overruns().unsigned_abs() as usize)
 }
 
 fn delete([id, ..]: [usize; 6]) -> Result<usize> {
-    let (_, timer) = find(id)?;
-    timer.set(None, Duration::ZERO);
+    find(id)?.timer.set(None, Duration::ZERO);
     let removed = TIMERS
         .lock()
         .remove(&(task::current_process().id(), id as i32));

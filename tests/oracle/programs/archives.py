@@ -6,8 +6,12 @@ import tarfile
 import tempfile
 import zipfile
 
-FILES = {"readme.txt": b"hello\n" * 100, "data/blob.bin": bytes(range(256)) * 10,
-         "data/empty": b"", "é/漢.txt": "unicode".encode()}
+FILES = {
+    "readme.txt": b"hello\n" * 100,
+    "data/blob.bin": bytes(range(256)) * 10,
+    "data/empty": b"",
+    "é/漢.txt": "unicode".encode(),
+}
 
 
 def zip_in_memory():
@@ -24,8 +28,13 @@ def zip_in_memory():
     with zipfile.ZipFile(memory) as archive:
         print(archive.testzip(), archive.comment, archive.namelist())
         for info in archive.infolist()[:4]:
-            print(ascii(info.filename), info.file_size, f"{info.CRC:08x}",
-                  info.date_time, info.is_dir())
+            print(
+                ascii(info.filename),
+                info.file_size,
+                f"{info.CRC:08x}",
+                info.date_time,
+                info.is_dir(),
+            )
             print(archive.read(info) == FILES[info.filename])
         with archive.open("readme.txt") as file:
             print(file.readline(), file.read(4), file.seek(-6, 2), file.read())
@@ -46,9 +55,13 @@ def zip_on_disk(directory):
     target = os.path.join(directory, "out")
     with zipfile.ZipFile(path) as archive:
         archive.extractall(target)
-    print(sorted(os.path.relpath(os.path.join(where, name), target)
-                 for where, names, files in os.walk(target)
-                 for name in names + files))
+    print(
+        sorted(
+            os.path.relpath(os.path.join(where, name), target)
+            for where, names, files in os.walk(target)
+            for name in names + files
+        )
+    )
 
 
 def anonymous(info):
@@ -74,12 +87,20 @@ def tar_on_disk(directory):
             archive.add(tree, "root", filter=anonymous)
         with tarfile.open(path) as archive:
             for info in sorted(archive, key=lambda info: info.name):
-                print(mode, info.name, info.type, oct(info.mode & 0o700), info.size
-                      if info.isreg() else "-", info.linkname and "link")
+                print(
+                    mode,
+                    info.name,
+                    info.type,
+                    oct(info.mode & 0o700),
+                    info.size if info.isreg() else "-",
+                    info.linkname and "link",
+                )
             target = os.path.join(directory, "un" + mode)
             archive.extractall(target, filter="fully_trusted")
-        print(os.readlink(os.path.join(target, "root", "link")),
-              os.path.getsize(os.path.join(target, "root", "sub", "f2")))
+        print(
+            os.readlink(os.path.join(target, "root", "link")),
+            os.path.getsize(os.path.join(target, "root", "sub", "f2")),
+        )
 
 
 def tar_in_memory():
@@ -92,8 +113,12 @@ def tar_in_memory():
             archive.addfile(info, io.BytesIO(data))
     memory.seek(0)
     with tarfile.open(fileobj=memory, mode="r|") as archive:
-        print([(ascii(info.name), archive.extractfile(info).read()
-                == FILES[info.name]) for info in archive])
+        print(
+            [
+                (ascii(info.name), archive.extractfile(info).read() == FILES[info.name])
+                for info in archive
+            ]
+        )
     try:
         tarfile.open(fileobj=io.BytesIO(b"z" * 2000))
     except tarfile.ReadError:

@@ -18,7 +18,7 @@ async def echo(reader, writer):
 
 async def tcp():
     """Ten clients of one server."""
-    server = await asyncio.start_server(echo, "127.0.0.1", 0, limit=2 ** 20)
+    server = await asyncio.start_server(echo, "127.0.0.1", 0, limit=2**20)
     address = server.sockets[0].getsockname()
 
     async def client(number):
@@ -88,9 +88,11 @@ async def udp():
     """Datagrams over loopback."""
     loop = asyncio.get_running_loop()
     receiving, protocol = await loop.create_datagram_endpoint(
-        Datagrams, local_addr=("127.0.0.1", 0))
+        Datagrams, local_addr=("127.0.0.1", 0)
+    )
     sending, _ = await loop.create_datagram_endpoint(
-        Datagrams, remote_addr=receiving.get_extra_info("sockname"))
+        Datagrams, remote_addr=receiving.get_extra_info("sockname")
+    )
     for number in range(5):
         sending.sendto(b"datagram %d" % number)
         print(await protocol.received.get())
@@ -101,13 +103,17 @@ async def udp():
 async def processes():
     """Children with pipes."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "import sys; print(sys.stdin.read()[::-1]);"
-        "print('err', file=sys.stderr); sys.exit(3)",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE)
+        sys.executable,
+        "-c",
+        "import sys; print(sys.stdin.read()[::-1]);print('err', file=sys.stderr); sys.exit(3)",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     print(await child.communicate(b"abc"), child.returncode)
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "import time; time.sleep(60)")
+        sys.executable, "-c", "import time; time.sleep(60)"
+    )
     child.kill()
     print(await child.wait())
 

@@ -13,19 +13,24 @@ async def step(log, name, delay, result=None):
 async def gathering():
     """Results stay in order, whatever ends first."""
     log = []
-    print(await asyncio.gather(step(log, "slow", 0.06), step(log, "fast", 0.0),
-                               step(log, "mid", 0.03)), log)
-    results = await asyncio.gather(step(log, "ok", 0), asyncio.sleep(-1, 5),
-                                   fail(), return_exceptions=True)
+    print(
+        await asyncio.gather(
+            step(log, "slow", 0.06), step(log, "fast", 0.0), step(log, "mid", 0.03)
+        ),
+        log,
+    )
+    results = await asyncio.gather(
+        step(log, "ok", 0), asyncio.sleep(-1, 5), fail(), return_exceptions=True
+    )
     print([repr(result) for result in results])
     done, pending = await asyncio.wait(
         [asyncio.create_task(step(log, n, n / 50)) for n in (1, 5)],
-        return_when=asyncio.FIRST_COMPLETED)
+        return_when=asyncio.FIRST_COMPLETED,
+    )
     print([task.result() for task in done], len(pending))
     for task in pending:
         task.cancel()
-    async for job in wrap(asyncio.as_completed([step(log, "x", 0.02),
-                                                step(log, "y", 0)])):
+    async for job in wrap(asyncio.as_completed([step(log, "x", 0.02), step(log, "y", 0)])):
         print(await job)
 
 
@@ -147,14 +152,17 @@ async def loop_services():
     future = loop.create_future()
     loop.call_at(loop.time() + 0.03, future.set_result, "at")
     print(await future, log, await asyncio.to_thread(sum, [1, 2, 3]))
-    print(await loop.run_in_executor(None, lambda: asyncio.run_coroutine_threadsafe(
-        step([], "from thread", 0), loop).result()))
+    print(
+        await loop.run_in_executor(
+            None,
+            lambda: asyncio.run_coroutine_threadsafe(step([], "from thread", 0), loop).result(),
+        )
+    )
 
 
 async def main():
     """Run all in one loop."""
-    for part in (gathering, groups, cancelling, timeouts, synchronising,
-                 loop_services):
+    for part in (gathering, groups, cancelling, timeouts, synchronising, loop_services):
         await part()
 
 

@@ -8,11 +8,17 @@ import sys
 def packing():
     """Every format in both byte orders."""
     for order in "<>=!@":
-        print(order, struct.pack(order + "bBhHiI", -1, 255, -2, 65535, -3, 2 ** 32 - 1)
-              .hex(), struct.calcsize(order + "chil"), struct.calcsize(order + "bq"))
-    print(struct.pack("<qQefd?", -5, 2 ** 64 - 1, 1.5, 3.25, -1e100, True).hex())
-    print(struct.pack("5s3p2xc", b"hello!", b"pascal", b"z"),
-          struct.unpack(">3sHx", b"abc\x01\x02\x00"))
+        print(
+            order,
+            struct.pack(order + "bBhHiI", -1, 255, -2, 65535, -3, 2**32 - 1).hex(),
+            struct.calcsize(order + "chil"),
+            struct.calcsize(order + "bq"),
+        )
+    print(struct.pack("<qQefd?", -5, 2**64 - 1, 1.5, 3.25, -1e100, True).hex())
+    print(
+        struct.pack("5s3p2xc", b"hello!", b"pascal", b"z"),
+        struct.unpack(">3sHx", b"abc\x01\x02\x00"),
+    )
     print(list(struct.iter_unpack("<H", bytes(range(8)))))
     record = struct.Struct("<I16s")
     buffer = bytearray(48)
@@ -35,8 +41,13 @@ def arrays():
     numbers = array.array("h", [1, -2, 300])
     swapped = array.array("h", numbers)
     swapped.byteswap()
-    print(numbers.tobytes().hex(), swapped.tolist(), numbers.index(300),
-          numbers.count(1), numbers == array.array("h", [1, -2, 300]))
+    print(
+        numbers.tobytes().hex(),
+        swapped.tolist(),
+        numbers.index(300),
+        numbers.count(1),
+        numbers == array.array("h", [1, -2, 300]),
+    )
     numbers.frombytes(b"\x01\x00")
     numbers.insert(1, 9)
     numbers.remove(-2)
@@ -60,7 +71,7 @@ def views():
     print(data.hex(), view == data, bytes(view[::-1][:4]))
     try:
         data.append(1)
-    except BufferError as error:
+    except BufferError:
         print("BufferError")
     words.release()
     try:

@@ -31,8 +31,12 @@ class Frozen:
 def data_classes():
     """What the decorator makes."""
     item = Item("pen", 2.5, ["a"])
-    print(item, Item("x", 1) < Item("a", 2), dataclasses.asdict(item),
-          dataclasses.replace(item, price=9).total)
+    print(
+        item,
+        Item("x", 1) < Item("a", 2),
+        dataclasses.asdict(item),
+        dataclasses.replace(item, price=9).total,
+    )
     print([field.name for field in dataclasses.fields(Item)], Item("q").tags)
     frozen = Frozen(x=1)
     for attempt in (lambda: setattr(frozen, "x", 2), lambda: Frozen(1)):
@@ -69,15 +73,26 @@ class Planet(enum.Enum):
     @property
     def gravity(self):
         """In metres per second squared."""
-        return round(6.674e-11 * self.mass / self.radius ** 2, 2)
+        return round(6.674e-11 * self.mass / self.radius**2, 2)
 
 
 def enumerations():
     """Members, aliases and flags."""
-    print(list(Planet), Planet.TERRA is Planet.EARTH, Planet.MARS.gravity,
-          Planet["MARS"].name, [n for n in Planet.__members__])
-    print(Access.READ | Access.WRITE, Access.BOTH & Access.READ, ~Access.READ,
-          Access.READ in Access.BOTH, Access(0), Access.BOTH.value)
+    print(
+        list(Planet),
+        Planet.TERRA is Planet.EARTH,
+        Planet.MARS.gravity,
+        Planet["MARS"].name,
+        [n for n in Planet.__members__],
+    )
+    print(
+        Access.READ | Access.WRITE,
+        Access.BOTH & Access.READ,
+        ~Access.READ,
+        Access.READ in Access.BOTH,
+        Access(0),
+        Access.BOTH.value,
+    )
     Kind = enum.IntEnum("Kind", ["A", "B"], start=10)
     print(Kind.A + 1, Kind(11), sorted(Kind), isinstance(Kind.B, int))
     for attempt in (lambda: Planet("x"), lambda: setattr(Planet, "EARTH", 1)):
@@ -182,14 +197,24 @@ class Sized(typing.Protocol):
 
 def annotations():
     """What typing keeps at run time."""
+
     def function(a: int, b: "str | None" = None, *c: list[int]) -> dict[str, T]:
         return {}
 
-    print(typing.get_type_hints(function), typing.get_args(dict[str, list[int]]),
-          typing.get_origin(typing.Optional[int]) is typing.Union or True)
-    print(Stack[int], Movie.__required_keys__, Movie(title="m"),
-          isinstance([], Sized), isinstance(3, Sized), int | str,
-          typing.get_args(typing.Literal["a", 1]))
+    print(
+        typing.get_type_hints(function),
+        typing.get_args(dict[str, list[int]]),
+        typing.get_origin(typing.Optional[int]) is typing.Union or True,
+    )
+    print(
+        Stack[int],
+        Movie.__required_keys__,
+        Movie(title="m"),
+        isinstance([], Sized),
+        isinstance(3, Sized),
+        int | str,
+        typing.get_args(typing.Literal["a", 1]),
+    )
 
     def identity[V](value: V) -> V:
         return value

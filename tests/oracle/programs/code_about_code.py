@@ -47,8 +47,7 @@ def trees():
         def visit_Constant(self, node):
             return ast.Constant(node.value * 2)
 
-    changed = ast.fix_missing_locations(Double().visit(ast.parse("3 + len('ab')",
-                                                                 mode="eval")))
+    changed = ast.fix_missing_locations(Double().visit(ast.parse("3 + len('ab')", mode="eval")))
     print(eval(compile(changed, "<tree>", "eval")))
     try:
         ast.literal_eval("__import__('os')")
@@ -69,14 +68,21 @@ def inspection():
     bound = signature.bind(1, 2, 3, c=4, d=5)
     bound.apply_defaults()
     print(bound.arguments, inspect.getdoc(function), inspect.isfunction(function))
-    print(inspect.getsource(function).splitlines()[2].strip(),
-          inspect.getmodule(function).__name__, inspect.currentframe().f_code.co_name)
+    print(
+        inspect.getsource(function).splitlines()[2].strip(),
+        inspect.getmodule(function).__name__,
+        inspect.currentframe().f_code.co_name,
+    )
     try:
         signature.bind()
     except TypeError as error:
         print(error)
-    print([name for name, _ in inspect.getmembers(ast.Name(), inspect.ismethod)][:2],
-          function.__code__.co_argcount, function.__defaults__, function.__kwdefaults__)
+    print(
+        [name for name, _ in inspect.getmembers(ast.Name(), inspect.ismethod)][:2],
+        function.__code__.co_argcount,
+        function.__defaults__,
+        function.__kwdefaults__,
+    )
 
 
 def tokens():
@@ -86,8 +92,12 @@ def tokens():
     print(keyword.iskeyword("while"), keyword.issoftkeyword("match"))
     table = symtable.symtable("def f(a):\n  global g\n  b = a + g + h\n", "s", "exec")
     inner = table.get_children()[0]
-    print(sorted((s.get_name(), s.is_parameter(), s.is_global(), s.is_local())
-                 for s in inner.get_symbols()))
+    print(
+        sorted(
+            (s.get_name(), s.is_parameter(), s.is_global(), s.is_local())
+            for s in inner.get_symbols()
+        )
+    )
 
 
 def interactive():
@@ -100,8 +110,10 @@ def interactive():
     console = code.InteractiveConsole({"v": 20})
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-        more = [console.push(line) for line in
-                ("v + 1", "for i in range(2):", "    print(i)", "", "1/0", "v")]
+        more = [
+            console.push(line)
+            for line in ("v + 1", "for i in range(2):", "    print(i)", "", "1/0", "v")
+        ]
     print(more, out.getvalue().split())
     namespace = {}
     exec("def g(n):\n    return n and n * g(n - 1) or 1", namespace)

@@ -18,8 +18,13 @@ def dictionaries():
     counter = collections.Counter("abracadabra")
     counter.update("aaa")
     counter.subtract("b" * 5)
-    print(counter.most_common(2), +counter, counter["z"], counter.total(),
-          sorted((counter | collections.Counter("zz")).elements()))
+    print(
+        counter.most_common(2),
+        +counter,
+        counter["z"],
+        counter.total(),
+        sorted((counter | collections.Counter("zz")).elements()),
+    )
     groups = collections.defaultdict(list)
     for word in "one two three four five six".split():
         groups[len(word)].append(word)
@@ -28,8 +33,14 @@ def dictionaries():
     chain["c"] = 4
     print(dict(chain), chain.maps[0], chain.parents["a"], chain.new_child()["b"])
     plain = {"x": 1, "y": 2}
-    print(plain | {"y": 3}, plain.setdefault("z", []), list(plain.items()),
-          plain.keys() & {"x", "q"}, plain.pop("x"), list(reversed(plain)))
+    print(
+        plain | {"y": 3},
+        plain.setdefault("z", []),
+        list(plain.items()),
+        plain.keys() & {"x", "q"},
+        plain.pop("x"),
+        list(reversed(plain)),
+    )
 
 
 def sequences():
@@ -50,16 +61,19 @@ def ordering():
     numbers = [source.randrange(100) for _ in range(30)]
     heap = numbers[:]
     heapq.heapify(heap)
-    print([heapq.heappop(heap) for _ in range(10)], heapq.nlargest(3, numbers),
-          heapq.nsmallest(3, numbers, key=lambda n: -n), heapq.heappushpop(heap, 1))
+    print(
+        [heapq.heappop(heap) for _ in range(10)],
+        heapq.nlargest(3, numbers),
+        heapq.nsmallest(3, numbers, key=lambda n: -n),
+        heapq.heappushpop(heap, 1),
+    )
     print(list(heapq.merge([1, 4, 7], [2, 5], [3, 6], reverse=False)))
     ranked = sorted(numbers)
     print(bisect.bisect_left(ranked, 50), bisect.bisect(ranked, ranked[3]))
     bisect.insort(ranked, 50)
     print(ranked == sorted(numbers + [50]))
     words = "the quick brown Fox jumps Over".split()
-    print(sorted(words), sorted(words, key=str.lower, reverse=True),
-          sorted(words, key=len))
+    print(sorted(words), sorted(words, key=str.lower, reverse=True), sorted(words, key=len))
 
 
 def graphs():
@@ -105,8 +119,14 @@ def abstract():
     ring.append("d")
     ring += "ef"
     ring.reverse()
-    print(ring[1], ring.index("d"), ring.pop(), ring.count("a"), "c" in ring,
-          isinstance(ring, collections.abc.Sequence))
+    print(
+        ring[1],
+        ring.index("d"),
+        ring.pop(),
+        ring.count("a"),
+        "c" in ring,
+        isinstance(ring, collections.abc.Sequence),
+    )
     try:
         collections.abc.Mapping()
     except TypeError as error:
@@ -117,8 +137,15 @@ def abstract():
     nested["list"][1].append(3)
     print(shallow["list"], deep["list"], deep["self"] is deep)
     left, right = {1, 2, 3}, frozenset({3, 4})
-    print(left & right, sorted(left | right), sorted(left ^ right), left - right,
-          left.isdisjoint({9}), right <= {3, 4, 5}, hash(right) == hash(frozenset({4, 3})))
+    print(
+        left & right,
+        sorted(left | right),
+        sorted(left ^ right),
+        left - right,
+        left.isdisjoint({9}),
+        right <= {3, 4, 5},
+        hash(right) == hash(frozenset({4, 3})),
+    )
 
 
 if __name__ == "__main__":

@@ -36,8 +36,14 @@ def arguments():
     print(sorted(vars(parser.parse_args(sys.argv[1:])).items()))
     print(parser.parse_args(["clean", "--no-all"]))
     print(parser.parse_known_args(["b", "x", "--unknown"])[1])
-    for bad in [[], ["build"], ["build", "--level", "9", "x"],
-                ["build", "--fast", "--small", "x"], ["nope"], ["--version"]]:
+    for bad in [
+        [],
+        ["build"],
+        ["build", "--level", "9", "x"],
+        ["build", "--fast", "--small", "x"],
+        ["nope"],
+        ["--version"],
+    ]:
         out = sys.stderr = io.StringIO()
         try:
             parser.parse_args(bad)
@@ -50,8 +56,9 @@ def arguments():
 
 def others():
     """The older modules."""
-    print(getopt.gnu_getopt(["-a", "x", "-b1", "--long=2", "--flag", "y"], "ab:",
-                            ["long=", "flag"]))
+    print(
+        getopt.gnu_getopt(["-a", "x", "-b1", "--long=2", "--flag", "y"], "ab:", ["long=", "flag"])
+    )
     try:
         getopt.getopt(["-z"], "a")
     except getopt.GetoptError as error:
@@ -61,8 +68,11 @@ def others():
     parser.add_option("-q", action="store_false", dest="loud", default=True)
     values, rest = parser.parse_args(["-n", "5", "-q", "rest"])
     print(sorted(vars(values).items()), rest)
-    print(shlex.split("a 'b c' \"d $e\" f\\ g # no comment", comments=True),
-          shlex.quote("it's"), shlex.join(["a b", "c"]))
+    print(
+        shlex.split("a 'b c' \"d $e\" f\\ g # no comment", comments=True),
+        shlex.quote("it's"),
+        shlex.join(["a b", "c"]),
+    )
     print(list(shlex.shlex("x=1; y=(2+3) 'q'", punctuation_chars=True)))
 
 
@@ -86,8 +96,7 @@ class Shell(cmd.Cmd):
 if __name__ == "__main__":
     arguments()
     others()
-    shell = Shell(stdin=io.StringIO("add 1 2 3\nwhat\nhelp add\nquit\n"),
-                  stdout=sys.stdout)
+    shell = Shell(stdin=io.StringIO("add 1 2 3\nwhat\nhelp add\nquit\n"), stdout=sys.stdout)
     shell.use_rawinput = False
     shell.cmdloop("welcome")
     print(shell.completenames("a"))

@@ -29,8 +29,13 @@ async def child():
 def contexts():
     """Copy contexts and run in them."""
     context = contextvars.copy_context()
-    print(context.run(REQUEST.set, "inside").var is REQUEST, context[REQUEST],
-          REQUEST.get(), REQUEST in context, len(context) >= 1)
+    print(
+        context.run(REQUEST.set, "inside").var is REQUEST,
+        context[REQUEST],
+        REQUEST.get(),
+        REQUEST in context,
+        len(context) >= 1,
+    )
     seen = []
     REQUEST.set("main")
     thread = threading.Thread(target=lambda: seen.append(REQUEST.get()))
@@ -90,6 +95,7 @@ def managers():
     print(stream.closed)
     with contextlib.chdir("/"):
         import os
+
         print(os.getcwd())
 
 

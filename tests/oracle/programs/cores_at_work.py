@@ -56,8 +56,7 @@ def priorities():
     if child == 0:
         os.setpriority(os.PRIO_PROCESS, 0, 7)
         os._exit(os.nice(3))
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]),
-          os.getpriority(os.PRIO_PROCESS, 0))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), os.getpriority(os.PRIO_PROCESS, 0))
 
 
 def nobody_starves():

@@ -3,16 +3,28 @@
 import decimal
 from decimal import Decimal
 
-ROUNDINGS = [decimal.ROUND_CEILING, decimal.ROUND_DOWN, decimal.ROUND_FLOOR,
-             decimal.ROUND_HALF_DOWN, decimal.ROUND_HALF_EVEN,
-             decimal.ROUND_HALF_UP, decimal.ROUND_UP, decimal.ROUND_05UP]
+ROUNDINGS = [
+    decimal.ROUND_CEILING,
+    decimal.ROUND_DOWN,
+    decimal.ROUND_FLOOR,
+    decimal.ROUND_HALF_DOWN,
+    decimal.ROUND_HALF_EVEN,
+    decimal.ROUND_HALF_UP,
+    decimal.ROUND_UP,
+    decimal.ROUND_05UP,
+]
 
 
 def rounding():
     """Every rounding of some halves."""
     for rule in ROUNDINGS:
-        print(rule, [str(Decimal(value).quantize(Decimal("1"), rounding=rule))
-                     for value in ("2.5", "-2.5", "3.5", "0.4", "-0.6", "5.01")])
+        print(
+            rule,
+            [
+                str(Decimal(value).quantize(Decimal("1"), rounding=rule))
+                for value in ("2.5", "-2.5", "3.5", "0.4", "-0.6", "5.01")
+            ],
+        )
 
 
 def pi(digits):
@@ -36,10 +48,16 @@ def functions():
     with decimal.localcontext(prec=30):
         two = Decimal(2)
         print(two.sqrt(), two.ln(), two.exp(), Decimal(1000).log10())
-        print(two ** Decimal("0.5"), two ** -3, pow(Decimal(7), 50, 13))
+        print(two ** Decimal("0.5"), two**-3, pow(Decimal(7), 50, 13))
         print(Decimal("123.456").normalize(), Decimal("1E+3").to_integral())
-    print(Decimal(17) // 5, Decimal(-17) // 5, Decimal(17) % 5, Decimal(-17) % 5,
-          divmod(Decimal("7.5"), 2), Decimal(7).remainder_near(4))
+    print(
+        Decimal(17) // 5,
+        Decimal(-17) // 5,
+        Decimal(17) % 5,
+        Decimal(-17) % 5,
+        divmod(Decimal("7.5"), 2),
+        Decimal(7).remainder_near(4),
+    )
 
 
 def signals():
@@ -62,11 +80,18 @@ def conversions():
     """Strings, tuples, floats, integers, formats."""
     print(Decimal(0.1), Decimal("1.10") + Decimal("2.2"), Decimal((1, (1, 4), -1)))
     print(Decimal("1.2300").as_tuple(), Decimal("0.75").as_integer_ratio())
-    print(f"{Decimal('1234567.891'):,.2f} {Decimal('0.000001'):e} "
-          f"{Decimal('12.5'):>10} {Decimal('0.256'):.1%}")
+    print(
+        f"{Decimal('1234567.891'):,.2f} {Decimal('0.000001'):e} "
+        f"{Decimal('12.5'):>10} {Decimal('0.256'):.1%}"
+    )
     print(Decimal("-0"), Decimal("NaN"), Decimal("sNaN123"), Decimal("-Infinity"))
-    print(hash(Decimal(5)) == hash(5), Decimal("2.0") == 2, int(Decimal("9.99")),
-          float(Decimal("1.25")), Decimal("1E+400").to_eng_string())
+    print(
+        hash(Decimal(5)) == hash(5),
+        Decimal("2.0") == 2,
+        int(Decimal("9.99")),
+        float(Decimal("1.25")),
+        Decimal("1E+400").to_eng_string(),
+    )
     print(Decimal("1.0").compare_total(Decimal("1.00")), max(Decimal(3), Decimal(4)))
 
 

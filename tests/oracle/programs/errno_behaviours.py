@@ -14,8 +14,14 @@ def attempt(label, call, *arguments, **keywords):
     try:
         result = call(*arguments, **keywords)
     except OSError as error:
-        print(label, type(error).__name__, errno.errorcode.get(error.errno),
-              error.strerror, error.filename is not None, error.filename2 is not None)
+        print(
+            label,
+            type(error).__name__,
+            errno.errorcode.get(error.errno),
+            error.strerror,
+            error.filename is not None,
+            error.filename2 is not None,
+        )
     else:
         print(label, "works", type(result).__name__)
 
@@ -88,9 +94,9 @@ def descriptors():
 def processes():
     """Processes and sockets that are not there."""
     attempt("wait none", os.waitpid, -1, 0)
-    attempt("kill none", os.kill, 2 ** 22 + 5, 0)
+    attempt("kill none", os.kill, 2**22 + 5, 0)
     attempt("bad signal", os.kill, os.getpid(), 1000)
-    attempt("getpgid none", os.getpgid, 2 ** 22 + 5)
+    attempt("getpgid none", os.getpgid, 2**22 + 5)
     attempt("chown none", os.chown, "missing", 0, 0)
     with socket.socket() as sock:
         attempt("accept unbound", sock.accept)
@@ -113,5 +119,4 @@ if __name__ == "__main__":
         processes()
         os.chdir("/")
     names = ["ENOENT", "EINTR", "EAGAIN", "EPIPE", "ECHILD", "ENOSYS", "ETIMEDOUT"]
-    print([(name, getattr(errno, name), os.strerror(getattr(errno, name)))
-           for name in names])
+    print([(name, getattr(errno, name), os.strerror(getattr(errno, name))) for name in names])

@@ -24,8 +24,12 @@ def main():
             fault()
             os._exit(0)
         status = os.waitpid(child, 0)[1]
-        print(name, signal.Signals(os.WTERMSIG(status)).name
-              if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
+        print(
+            name,
+            signal.Signals(os.WTERMSIG(status)).name
+            if os.WIFSIGNALED(status)
+            else os.WEXITSTATUS(status),
+        )
     print("still here")
 
 

@@ -30,8 +30,9 @@ def try_lock(path, how, call, *rest):
 
 def name(status):
     """Name a status."""
-    return "free" if status == 0 else {errno.EAGAIN: "held", errno.EACCES: "held"}.get(
-        status, status)
+    return (
+        "free" if status == 0 else {errno.EAGAIN: "held", errno.EACCES: "held"}.get(status, status)
+    )
 
 
 def whole_files(path):
@@ -39,8 +40,12 @@ def whole_files(path):
     with open(path, "r+") as file:
         for mine in (fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_UN):
             fcntl.flock(file, mine)
-            print([name(in_child(lambda: try_lock(path, how, fcntl.flock)))
-                   for how in (fcntl.LOCK_SH, fcntl.LOCK_EX)])
+            print(
+                [
+                    name(in_child(lambda: try_lock(path, how, fcntl.flock)))
+                    for how in (fcntl.LOCK_SH, fcntl.LOCK_EX)
+                ]
+            )
         fcntl.flock(file, fcntl.LOCK_EX)
         print(name(try_lock(path, fcntl.LOCK_EX, fcntl.flock)))
         twin = os.dup(file.fileno())
@@ -56,11 +61,18 @@ def regions(path):
         fcntl.lockf(file, fcntl.LOCK_EX, 10, 0)
         fcntl.lockf(file, fcntl.LOCK_SH, 10, 20)
         for start in (0, 9, 10, 20, 30):
-            print(start, [name(in_child(lambda: try_lock(path, how, fcntl.lockf, 1, start)))
-                          for how in (fcntl.LOCK_SH, fcntl.LOCK_EX)])
+            print(
+                start,
+                [
+                    name(in_child(lambda: try_lock(path, how, fcntl.lockf, 1, start)))
+                    for how in (fcntl.LOCK_SH, fcntl.LOCK_EX)
+                ],
+            )
         fcntl.lockf(file, fcntl.LOCK_UN, 5, 0)
-        print(name(in_child(lambda: try_lock(path, fcntl.LOCK_EX, fcntl.lockf, 5, 0))),
-              name(in_child(lambda: try_lock(path, fcntl.LOCK_EX, fcntl.lockf, 5, 5))))
+        print(
+            name(in_child(lambda: try_lock(path, fcntl.LOCK_EX, fcntl.lockf, 5, 0))),
+            name(in_child(lambda: try_lock(path, fcntl.LOCK_EX, fcntl.lockf, 5, 5))),
+        )
         print(name(try_lock(path, fcntl.LOCK_EX, fcntl.lockf, 1, 6)))
     print(name(in_child(lambda: try_lock(path, fcntl.LOCK_EX, fcntl.lockf))))
 
@@ -129,8 +141,12 @@ def appending(path):
         os.waitpid(child, 0)
     with open(path) as file:
         lines = file.read().splitlines()
-    print(len(lines), len(set(lines)), {len(line) for line in lines},
-          [line for line in lines if line[0] == "3"] == [f"3 {n:02d}" for n in range(50)])
+    print(
+        len(lines),
+        len(set(lines)),
+        {len(line) for line in lines},
+        [line for line in lines if line[0] == "3"] == [f"3 {n:02d}" for n in range(50)],
+    )
 
 
 if __name__ == "__main__":

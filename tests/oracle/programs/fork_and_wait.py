@@ -22,14 +22,23 @@ def child(action):
 
 def statuses():
     """What wait says of each way to end."""
-    endings = [lambda: 0, lambda: 7, lambda: 255, lambda: os.abort(),
-               lambda: os.kill(os.getpid(), signal.SIGKILL),
-               lambda: signal.raise_signal(signal.SIGTERM)]
+    endings = [
+        lambda: 0,
+        lambda: 7,
+        lambda: 255,
+        lambda: os.abort(),
+        lambda: os.kill(os.getpid(), signal.SIGKILL),
+        lambda: signal.raise_signal(signal.SIGTERM),
+    ]
     for ending in endings:
         pid, status = os.waitpid(child(ending), 0)
-        print(os.WIFEXITED(status), os.WEXITSTATUS(status) if os.WIFEXITED(status)
-              else signal.Signals(os.WTERMSIG(status)).name,
-              os.waitstatus_to_exitcode(status))
+        print(
+            os.WIFEXITED(status),
+            os.WEXITSTATUS(status)
+            if os.WIFEXITED(status)
+            else signal.Signals(os.WTERMSIG(status)).name,
+            os.waitstatus_to_exitcode(status),
+        )
 
 
 def many():
@@ -92,8 +101,11 @@ def memory_and_files():
             values.append("child")
             return len(os.read(file.fileno(), 4))
 
-        print(os.waitstatus_to_exitcode(os.waitpid(child(change), 0)[1]), values,
-              os.read(file.fileno(), 3))
+        print(
+            os.waitstatus_to_exitcode(os.waitpid(child(change), 0)[1]),
+            values,
+            os.read(file.fileno(), 3),
+        )
 
 
 def exec_and_spawn():
@@ -110,8 +122,7 @@ def exec_and_spawn():
 def relations():
     """Parents, groups and sessions."""
     parent = os.getpid()
-    print(os.waitstatus_to_exitcode(os.waitpid(
-        child(lambda: os.getppid() == parent), 0)[1]))
+    print(os.waitstatus_to_exitcode(os.waitpid(child(lambda: os.getppid() == parent), 0)[1]))
 
     def session():
         os.setsid()

@@ -7,34 +7,44 @@ import operator
 
 def infinite():
     """Iterators without an end, cut."""
-    print(list(itertools.islice(itertools.count(5, 3), 4)),
-          list(itertools.islice(itertools.cycle("ab"), 5)),
-          list(itertools.repeat(7, 3)))
+    print(
+        list(itertools.islice(itertools.count(5, 3), 4)),
+        list(itertools.islice(itertools.cycle("ab"), 5)),
+        list(itertools.repeat(7, 3)),
+    )
 
 
 def combining():
     """Products, permutations, combinations."""
-    print(list(itertools.product("ab", [1, 2])), len(list(itertools.product(
-        range(3), repeat=4))))
+    print(list(itertools.product("ab", [1, 2])), len(list(itertools.product(range(3), repeat=4))))
     print(["".join(p) for p in itertools.permutations("abc")])
-    print(list(itertools.combinations("abcd", 2)),
-          list(itertools.combinations_with_replacement("ab", 3)))
+    print(
+        list(itertools.combinations("abcd", 2)),
+        list(itertools.combinations_with_replacement("ab", 3)),
+    )
 
 
 def streaming():
     """Take sequences apart and join them."""
     data = [1, 1, 2, 3, 3, 3, 1]
     print([(key, len(list(group))) for key, group in itertools.groupby(data)])
-    print(list(itertools.accumulate(data)), list(itertools.accumulate(
-        data, operator.mul, initial=2)))
-    print(list(itertools.takewhile(lambda n: n < 3, data)),
-          list(itertools.dropwhile(lambda n: n < 3, data)),
-          list(itertools.filterfalse(lambda n: n % 2, data)),
-          list(itertools.compress("abcdef", [1, 0, 1, 0, 1, 1])))
-    print(list(itertools.chain("ab", [1])), list(itertools.chain.from_iterable(["xy"])),
-          list(itertools.zip_longest("abc", [1], fillvalue="-")),
-          list(itertools.starmap(pow, [(2, 3), (3, 2)])),
-          list(itertools.pairwise("abcd")), list(itertools.batched("abcdefg", 3)))
+    print(
+        list(itertools.accumulate(data)), list(itertools.accumulate(data, operator.mul, initial=2))
+    )
+    print(
+        list(itertools.takewhile(lambda n: n < 3, data)),
+        list(itertools.dropwhile(lambda n: n < 3, data)),
+        list(itertools.filterfalse(lambda n: n % 2, data)),
+        list(itertools.compress("abcdef", [1, 0, 1, 0, 1, 1])),
+    )
+    print(
+        list(itertools.chain("ab", [1])),
+        list(itertools.chain.from_iterable(["xy"])),
+        list(itertools.zip_longest("abc", [1], fillvalue="-")),
+        list(itertools.starmap(pow, [(2, 3), (3, 2)])),
+        list(itertools.pairwise("abcd")),
+        list(itertools.batched("abcdefg", 3)),
+    )
     first, second = itertools.tee(iter(range(4)))
     next(first)
     print(list(first), list(second))
@@ -111,14 +121,23 @@ def classes():
 def operators():
     """Operators as functions."""
     rows = [{"n": 2, "p": (1, 2)}, {"n": 1, "p": (3, 4)}]
-    print(sorted(rows, key=operator.itemgetter("n"))[0]["n"],
-          operator.attrgetter("real", "imag")(1 + 2j),
-          operator.methodcaller("split", ",")("a,b"), operator.index(True),
-          operator.countOf([1, 2, 1], 1), operator.length_hint(iter([1, 2])))
+    print(
+        sorted(rows, key=operator.itemgetter("n"))[0]["n"],
+        operator.attrgetter("real", "imag")(1 + 2j),
+        operator.methodcaller("split", ",")("a,b"),
+        operator.index(True),
+        operator.countOf([1, 2, 1], 1),
+        operator.length_hint(iter([1, 2])),
+    )
     items = [1, 2]
-    print(operator.iadd(items, [3]) is items, operator.contains(items, 3),
-          operator.truth([]), operator.floordiv(-7, 2), operator.matmul
-          is not None, operator.concat("a", "b"))
+    print(
+        operator.iadd(items, [3]) is items,
+        operator.contains(items, 3),
+        operator.truth([]),
+        operator.floordiv(-7, 2),
+        operator.matmul is not None,
+        operator.concat("a", "b"),
+    )
 
 
 if __name__ == "__main__":

@@ -35,8 +35,7 @@ def returning(n):
 def plain():
     """Send, throw, close."""
     generator = counter(10)
-    print(next(generator), generator.send(50), next(generator),
-          generator.throw(KeyError("k")))
+    print(next(generator), generator.send(50), next(generator), generator.throw(KeyError("k")))
     generator.close()
     try:
         next(generator)
@@ -63,6 +62,7 @@ def plain():
 
 def primes():
     """A chain of lazily growing filters."""
+
     def integers(n):
         while True:
             yield n

@@ -37,8 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.answer(201, json.dumps(sorted(data)).encode(),
-                    Content_Type="application/json")
+        self.answer(201, json.dumps(sorted(data)).encode(), Content_Type="application/json")
 
     def log_message(self, *arguments):
         pass
@@ -58,8 +57,9 @@ def requests(port):
         opener.open(base + "/error")
     except urllib.error.HTTPError as error:
         print(error.code, error.read())
-    request = urllib.request.Request(base, json.dumps([3, 1, 2]).encode(),
-                                     {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        base, json.dumps([3, 1, 2]).encode(), {"Content-Type": "application/json"}
+    )
     with opener.open(request) as answer:
         print(answer.status, json.load(answer))
     connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -92,8 +92,9 @@ def many(port):
 
 def procedures():
     """Remote procedure calls."""
-    with xmlrpc.server.SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False,
-                                          allow_none=True) as server:
+    with xmlrpc.server.SimpleXMLRPCServer(
+        ("127.0.0.1", 0), logRequests=False, allow_none=True
+    ) as server:
         server.register_function(lambda a, b: a + b, "add")
         server.register_function(lambda: 1 // 0, "fail")
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -42,8 +42,17 @@ def from_files(directory):
     import pack
     import cycle1
     import space.one
-    print(single.VALUE, single.f(), os.path.basename(single.__file__), pack.A,
-          pack.sub.UP, cycle1.cycle2.Y, space.one.N, space.__file__)
+
+    print(
+        single.VALUE,
+        single.f(),
+        os.path.basename(single.__file__),
+        pack.A,
+        pack.sub.UP,
+        cycle1.cycle2.Y,
+        space.one.N,
+        space.__file__,
+    )
     exec("from pack import *", namespace := {})
     print(sorted(name for name in namespace if not name.startswith("_")))
     for name in ("broken", "raising", "absent", "pack.absent", "single.x"):
@@ -55,11 +64,15 @@ def from_files(directory):
         file.write("VALUE = 2000\nNEW = True\n")
     importlib.invalidate_caches()
     print(importlib.reload(single) is single, single.VALUE, single.NEW)
-    print(sorted(module.name for module in pkgutil.iter_modules(pack.__path__)),
-          [m.name for m in pkgutil.walk_packages(pack.__path__, "pack.")
-           if m.ispkg])
-    print(importlib.util.find_spec("pack.b").name, importlib.util.find_spec("nope"),
-          importlib.util.resolve_name(".x", "pack"))
+    print(
+        sorted(module.name for module in pkgutil.iter_modules(pack.__path__)),
+        [m.name for m in pkgutil.walk_packages(pack.__path__, "pack.") if m.ispkg],
+    )
+    print(
+        importlib.util.find_spec("pack.b").name,
+        importlib.util.find_spec("nope"),
+        importlib.util.resolve_name(".x", "pack"),
+    )
 
 
 def from_zip(directory):
@@ -74,8 +87,12 @@ def from_zip(directory):
     sys.path.insert(0, path)
     import zipped
     from zpack import mod
-    print(zipped.where().endswith("modules.zip/zipped.py"), mod.M,
-          pkgutil.get_data("zpack", "data.txt"))
+
+    print(
+        zipped.where().endswith("modules.zip/zipped.py"),
+        mod.M,
+        pkgutil.get_data("zpack", "data.txt"),
+    )
     runpy.run_path(path, run_name="__main__")
     sys.path.remove(path)
 
@@ -96,16 +113,18 @@ def by_hooks(directory):
     """Finders, specs and modules by hand; running modules."""
     sys.meta_path.append(Finder())
     import made_up_module
+
     print(made_up_module.GREETING)
-    spec = importlib.util.spec_from_file_location(
-        "renamed", os.path.join(directory, "pack/b.py"))
+    spec = importlib.util.spec_from_file_location("renamed", os.path.join(directory, "pack/b.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     print(module.B, module.__name__, "renamed" in sys.modules)
     empty = types.ModuleType("empty", "a docstring")
     print(empty.__doc__, empty)
-    print(runpy.run_module("single")["VALUE"],
-          runpy.run_path(os.path.join(directory, "single.py"))["VALUE"])
+    print(
+        runpy.run_module("single")["VALUE"],
+        runpy.run_path(os.path.join(directory, "single.py"))["VALUE"],
+    )
     saved, sys.argv = sys.argv, ["x", "arg"]
     with contextlib.suppress(SystemExit):
         runpy.run_module("pack", run_name="__main__", alter_sys=True)

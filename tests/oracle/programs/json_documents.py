@@ -5,11 +5,11 @@ import json
 import math
 
 DOCUMENT = {
-    "text": "tab\t quote\" back\\ é 漢 😀 \x01 </script>",
-    "numbers": [0, -1, 2 ** 70, 1.5, -0.0, 1e300, 1e-7, 123456789.125],
+    "text": 'tab\t quote" back\\ é 漢 😀 \x01 </script>',
+    "numbers": [0, -1, 2**70, 1.5, -0.0, 1e300, 1e-7, 123456789.125],
     "constants": [True, False, None],
     "nested": {"a": {"b": {"c": [[[]]]}}, "empty": {}},
-    "keys": {1: "int", 2.5: "float", None: "none", True: "bool"},
+    "keys": {1: "int", 2.5: "float", None: "none", False: "bool"},
 }
 
 
@@ -56,8 +56,7 @@ def hooks():
 
 def errors():
     """What is refused, and where."""
-    for text in ["", "{", "[1,]", '{"a" 1}', '"\n"', "nul", "[1] x", '"\\x"',
-                 '{"a": 1,}', "01"]:
+    for text in ["", "{", "[1,]", '{"a" 1}', '"\n"', "nul", "[1] x", '"\\x"', '{"a": 1,}', "01"]:
         try:
             print(repr(text), json.loads(text))
         except json.JSONDecodeError as error:

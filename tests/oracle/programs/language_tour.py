@@ -38,8 +38,7 @@ class Money:
         self.cents = cents
 
     def __add__(self, other):
-        return Money(self.cents + other.cents) if isinstance(other, Money) \
-            else NotImplemented
+        return Money(self.cents + other.cents) if isinstance(other, Money) else NotImplemented
 
     def __radd__(self, other):
         return self if other == 0 else NotImplemented
@@ -83,8 +82,13 @@ def closures():
 
     adders = [lambda x, n=n: x + n for n in range(3)]
     late = [lambda: n for n in range(3)]
-    return add(5), add(7), [f(10) for f in adders], [f() for f in late], \
-        add.__closure__[0].cell_contents
+    return (
+        add(5),
+        add(7),
+        [f(10) for f in adders],
+        [f() for f in late],
+        add.__closure__[0].cell_contents,
+    )
 
 
 def flow():
@@ -97,11 +101,18 @@ def flow():
         n = None
     data = iter([3, 1, 2, 0, 9])
     taken = []
-    while (item := next(data)):
+    while item := next(data):
         taken.append(item)
-    return n, taken, 1 < 2 < 3 != 4, [y for x in range(3) for y in range(x)], \
-        {k: v for k, v in zip("abc", range(3)) if v}, {x % 3 for x in range(9)}, \
-        (lambda *a, **k: (a, k))(1, z=2), not 0 or 1 / 0
+    return (
+        n,
+        taken,
+        1 < 2 < 3 != 4,
+        [y for x in range(3) for y in range(x)],
+        {k: v for k, v in zip("abc", range(3)) if v},
+        {x % 3 for x in range(9)},
+        (lambda *a, **k: (a, k))(1, z=2),
+        not 0 or 1 / 0,
+    )
 
 
 def swap(first, /, *middle, last):
@@ -112,13 +123,24 @@ def swap(first, /, *middle, last):
 
 if __name__ == "__main__":
     print(unpacking(1, *[9, 8, 7], c=3, **{"e": 5}), swap(1, 2, last=3))
-    for candidate in (0, -5, "text", [1, 2], (1, 2, 3), {"kind": "point", "x": 1, "y": 2},
-                      None, 2.5, [], Money(3)):
+    for candidate in (
+        0,
+        -5,
+        "text",
+        [1, 2],
+        (1, 2, 3),
+        {"kind": "point", "x": 1, "y": 2},
+        None,
+        2.5,
+        [],
+        Money(3),
+    ):
         print(patterns(candidate))
     price = sum([Money(150), Money(275)])
     price += Money(1)
-    print(f"{price} {-price:+.1f} {2 * price} {price(0.2)} {price[0]} {100 in price}",
-          bool(Money(0)))
+    print(
+        f"{price} {-price:+.1f} {2 * price} {price(0.2)} {price[0]} {100 in price}", bool(Money(0))
+    )
     try:
         price + 1
     except TypeError as error:
@@ -127,8 +149,23 @@ if __name__ == "__main__":
     head, *body, tail = "unpack"
     (a, (b, *c)), d = (1, (2, 3, 4)), 5
     print(head, body, tail, a, b, c, d, [*range(2), *"ab"], {**{"x": 1}, "y": 2})
-    print(7 // -2, -7 % 3, 2 ** -1, 5 & 6 | 8 ^ 3, ~5, 1 << 70, True + True, "a" "b", 0x_ff,
-          1_000.5e-2, 0o17, 3 if [] else 4, (1,) * 2, "%s" % (None,), ... is Ellipsis)
+    print(
+        7 // -2,
+        -7 % 3,
+        2**-1,
+        5 & 6 | 8 ^ 3,
+        ~5,
+        1 << 70,
+        True + True,
+        "ab",
+        0x_FF,
+        1_000.5e-2,
+        0o17,
+        3 if [] else 4,
+        (1,) * 2,
+        "%s" % (None,),
+        ... is Ellipsis,
+    )
     assert sys.version_info >= (3, 14), "an older language"
     del a
     try:

@@ -84,14 +84,27 @@ def queues():
 
 def configured(directory):
     """A configuration in a dictionary."""
-    logging.config.dictConfig({
-        "version": 1, "disable_existing_loggers": False,
-        "formatters": {"short": {"format": "%(name)s-%(levelname)s: %(message)s"}},
-        "handlers": {"out": {"class": "logging.StreamHandler", "stream": sys.stdout,
-                             "formatter": "short", "level": "WARNING"},
-                     "file": {"class": "logging.FileHandler", "formatter": "short",
-                              "filename": os.path.join(directory, "configured")}},
-        "loggers": {"configured": {"handlers": ["out", "file"], "level": "DEBUG"}}})
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"short": {"format": "%(name)s-%(levelname)s: %(message)s"}},
+            "handlers": {
+                "out": {
+                    "class": "logging.StreamHandler",
+                    "stream": sys.stdout,
+                    "formatter": "short",
+                    "level": "WARNING",
+                },
+                "file": {
+                    "class": "logging.FileHandler",
+                    "formatter": "short",
+                    "filename": os.path.join(directory, "configured"),
+                },
+            },
+            "loggers": {"configured": {"handlers": ["out", "file"], "level": "DEBUG"}},
+        }
+    )
     log = logging.getLogger("configured")
     log.info("to the file only")
     log.critical("to both")

@@ -54,10 +54,18 @@ def trees():
     """Find, change and write."""
     root = ElementTree.fromstring(DOCUMENT)
     space = {"p": "urn:prices"}
-    print([(b.get("id"), b.findtext("title"), float(b.find("p:price", space).text))
-           for b in root.iterfind("book")])
-    print([e.tag for e in root.iter()], len(root), root.find("book[@lang='en']").attrib,
-          root.find(".//title[.='First']").text)
+    print(
+        [
+            (b.get("id"), b.findtext("title"), float(b.find("p:price", space).text))
+            for b in root.iterfind("book")
+        ]
+    )
+    print(
+        [e.tag for e in root.iter()],
+        len(root),
+        root.find("book[@lang='en']").attrib,
+        root.find(".//title[.='First']").text,
+    )
     new = ElementTree.SubElement(root, "book", id="b3")
     new.text, new.tail = "é & <", "\n"
     root.remove(root.find("empty"))
@@ -66,8 +74,7 @@ def trees():
     ElementTree.indent(root)
     print(ElementTree.tostring(root, encoding="unicode"))
     print(ElementTree.canonicalize("<b z='1' a='2'><c/></b>"))
-    for event, element in ElementTree.iterparse(io.StringIO("<a><b>x</b></a>"),
-                                                ("start", "end")):
+    for event, element in ElementTree.iterparse(io.StringIO("<a><b>x</b></a>"), ("start", "end")):
         print(event, element.tag, end=" ")
     print()
     for bad in ("<a>", "<a></b>", "", "<a x=1/>", "<a>&no;</a>"):
@@ -78,17 +85,21 @@ def trees():
 
 
 if __name__ == "__main__":
-    print(html.escape("<a href='x'>&\"</a>"), ascii(html.unescape(
-        "&lt;&eacute;&notit;&#x1F600;&amp;amp;")))
+    print(
+        html.escape("<a href='x'>&\"</a>"),
+        ascii(html.unescape("&lt;&eacute;&notit;&#x1F600;&amp;amp;")),
+    )
     parser = Printing()
     for start in range(0, len(PAGE), 7):
-        parser.feed(PAGE[start:start + 7])
+        parser.feed(PAGE[start : start + 7])
     parser.close()
     trees()
     handler = Counting()
     xml.sax.parseString(DOCUMENT.encode(), handler)
     print(handler.names, xml.sax.saxutils.quoteattr('say "x" & y'))
     dom = xml.dom.minidom.parseString("<a><b k='v'>t</b><b/></a>")
-    print([node.toxml() for node in dom.getElementsByTagName("b")],
-          dom.documentElement.firstChild.firstChild.data)
+    print(
+        [node.toxml() for node in dom.getElementsByTagName("b")],
+        dom.documentElement.firstChild.firstChild.data,
+    )
     print(dom.toprettyxml(indent=" "))

@@ -3,15 +3,40 @@
 import io
 import marshal
 
-VALUES = [None, True, False, Ellipsis, 0, 1, -1, 2 ** 31, -2 ** 63, 2 ** 200,
-          0.0, -1.5, 1e300, 1 + 2j, "", "ascii", "é漢😀", b"", b"\x00\xff",
-          (), (1, 2), [], [1, [2, [3]]], {}, {"a": 1, 2: (3,)},
-          frozenset([1]), {5}]
+VALUES = [
+    None,
+    True,
+    False,
+    Ellipsis,
+    0,
+    1,
+    -1,
+    2**31,
+    -(2**63),
+    2**200,
+    0.0,
+    -1.5,
+    1e300,
+    1 + 2j,
+    "",
+    "ascii",
+    "é漢😀",
+    b"",
+    b"\x00\xff",
+    (),
+    (1, 2),
+    [],
+    [1, [2, [3]]],
+    {},
+    {"a": 1, 2: (3,)},
+    frozenset([1]),
+    {5},
+]
 
 
 def square(x, power=2):
     """Return a power of x."""
-    return x ** power
+    return x**power
 
 
 def main():
@@ -22,8 +47,7 @@ def main():
     code = marshal.loads(marshal.dumps(square.__code__))
     rebuilt = type(square)(code, {}, "rebuilt", (3,))
     print(code.co_name, code.co_varnames, rebuilt(2), rebuilt(2, 5))
-    module = compile("total = sum(range(n))\nnames = [c for c in 'ab']",
-                     "<marshal>", "exec")
+    module = compile("total = sum(range(n))\nnames = [c for c in 'ab']", "<marshal>", "exec")
     namespace = {"n": 101}
     exec(marshal.loads(marshal.dumps(module)), namespace)
     print(namespace["total"], namespace["names"])

@@ -68,11 +68,13 @@ def limits():
     for descriptor in files:
         os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    print(resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard),
-          resource.getrlimit(resource.RLIMIT_STACK)[0] != 0)
+    print(
+        resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard),
+        resource.getrlimit(resource.RLIMIT_STACK)[0] != 0,
+    )
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (10, 5))
-    except ValueError as error:
+    except ValueError:
         print("ValueError")
 
 
@@ -86,8 +88,10 @@ def in_children():
             block[number << 12] = number
             os._exit(block[number << 12])
         children.append(child)
-    print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children],
-          block.count(0) == len(block))
+    print(
+        [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children],
+        block.count(0) == len(block),
+    )
 
 
 if __name__ == "__main__":

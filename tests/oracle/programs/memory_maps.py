@@ -13,17 +13,23 @@ def shared(file):
     file.flush()
     with mmap.mmap(file.fileno(), 0) as area:
         area[:5] = b"hello"
-        area[PAGE - 2:PAGE + 3] = b"cross"
-        area[-1] = 0x7f
+        area[PAGE - 2 : PAGE + 3] = b"cross"
+        area[-1] = 0x7F
         area.seek(2 * PAGE)
         area.write(b"by position")
         area.write_byte(33)
         area.flush()
-        print(len(area), area.tell(), area.find(b"cross"), area.rfind(b"l"),
-              area.size(), area.readline().count(b"\0") > 0)
+        print(
+            len(area),
+            area.tell(),
+            area.find(b"cross"),
+            area.rfind(b"l"),
+            area.size(),
+            area.readline().count(b"\0") > 0,
+        )
     file.seek(0)
     data = file.read()
-    print(data[:5], data[PAGE - 2:PAGE + 3], data[2 * PAGE:2 * PAGE + 12], data[-1])
+    print(data[:5], data[PAGE - 2 : PAGE + 3], data[2 * PAGE : 2 * PAGE + 12], data[-1])
 
 
 def private(file):
@@ -59,14 +65,14 @@ def anonymous():
             area[page * PAGE] = page
         print(sum(area[page * PAGE] for page in range(64)))
         area.move(PAGE, 0, 4)
-        print(area[PAGE:PAGE + 4])
+        print(area[PAGE : PAGE + 4])
         try:
             area[64 * PAGE]
         except IndexError:
             print("IndexError")
     try:
         area[0]
-    except ValueError as error:
+    except ValueError:
         print("closed")
 
 
@@ -85,8 +91,7 @@ def inherited():
 
 def errors(file):
     """What cannot be mapped."""
-    for arguments in [(file.fileno(), -1), (file.fileno(), 10 * PAGE),
-                      (12345, PAGE), (-1, 0)]:
+    for arguments in [(file.fileno(), -1), (file.fileno(), 10 * PAGE), (12345, PAGE), (-1, 0)]:
         try:
             mmap.mmap(*arguments)
         except (ValueError, OverflowError, OSError) as error:

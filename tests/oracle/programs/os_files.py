@@ -13,10 +13,18 @@ def links():
         file.write("content")
     os.link("file", "hard")
     os.symlink("file", "soft")
-    print(os.stat("file").st_nlink, os.stat("soft").st_size, os.lstat("soft").st_size,
-          stat.S_ISLNK(os.lstat("soft").st_mode), os.readlink("soft"))
-    print(os.path.samefile("file", "hard"), os.path.realpath("soft")
-          == os.path.realpath("file"), os.path.lexists("soft"))
+    print(
+        os.stat("file").st_nlink,
+        os.stat("soft").st_size,
+        os.lstat("soft").st_size,
+        stat.S_ISLNK(os.lstat("soft").st_mode),
+        os.readlink("soft"),
+    )
+    print(
+        os.path.samefile("file", "hard"),
+        os.path.realpath("soft") == os.path.realpath("file"),
+        os.path.lexists("soft"),
+    )
     os.unlink("file")
     print(os.path.exists("soft"), os.path.lexists("soft"), os.stat("hard").st_nlink)
     os.symlink("loop", "loop")
@@ -35,8 +43,7 @@ def renames():
     print(os.listdir("d2"))
     os.rename("hard", "d2/moved")
     os.replace("d2/moved", "back")
-    for source, target in [("d2", "d2/inner/x"), ("back", "d2"), ("d2", "back"),
-                           ("none", "x")]:
+    for source, target in [("d2", "d2/inner/x"), ("back", "d2"), ("d2", "back"), ("none", "x")]:
         try:
             os.rename(source, target)
         except OSError as error:
@@ -53,19 +60,26 @@ def times_and_modes():
     old = os.umask(0o027)
     os.close(os.open("masked", os.O_CREAT | os.O_WRONLY, 0o666))
     os.mkdir("masked.d")
-    print(oct(os.stat("masked").st_mode), oct(os.stat("masked.d").st_mode),
-          oct(os.umask(old)))
+    print(oct(os.stat("masked").st_mode), oct(os.stat("masked.d").st_mode), oct(os.umask(old)))
     os.chmod("masked", 0o4751)
-    print(stat.filemode(os.stat("masked").st_mode), os.access("masked", os.F_OK),
-          os.access("none", os.R_OK))
+    print(
+        stat.filemode(os.stat("masked").st_mode),
+        os.access("masked", os.F_OK),
+        os.access("none", os.R_OK),
+    )
 
 
 def descriptors():
     """Positions, holes, vectors, duplicates, flags."""
     descriptor = os.open("data", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    print(os.write(descriptor, b"0123456789"), os.lseek(descriptor, 4, os.SEEK_SET),
-          os.read(descriptor, 3), os.lseek(descriptor, -1, os.SEEK_END),
-          os.pread(descriptor, 4, 2), os.pwrite(descriptor, b"AB", 1))
+    print(
+        os.write(descriptor, b"0123456789"),
+        os.lseek(descriptor, 4, os.SEEK_SET),
+        os.read(descriptor, 3),
+        os.lseek(descriptor, -1, os.SEEK_END),
+        os.pread(descriptor, 4, 2),
+        os.pwrite(descriptor, b"AB", 1),
+    )
     os.ftruncate(descriptor, 14)
     os.lseek(descriptor, 20, os.SEEK_SET)
     os.write(descriptor, b"end")
@@ -99,8 +113,13 @@ def directories():
     """Scan, relative descriptors, removal."""
     with os.scandir(".") as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            print(entry.name, entry.is_dir(), entry.is_file(), entry.is_symlink(),
-                  entry.inode() == os.lstat(entry.name).st_ino)
+            print(
+                entry.name,
+                entry.is_dir(),
+                entry.is_file(),
+                entry.is_symlink(),
+                entry.inode() == os.lstat(entry.name).st_ino,
+            )
     where = os.open("d2", os.O_RDONLY | os.O_DIRECTORY)
     os.mkdir("below", dir_fd=where)
     os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=where))

@@ -9,19 +9,36 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 def pure():
     """Paths that touch no disk."""
     path = PurePosixPath("/usr/lib/../python3.14/os.tar.gz")
-    print(path.parts, path.name, path.stem, path.suffix, path.suffixes,
-          path.parent, path.anchor)
-    print(path.with_name("x"), path.with_suffix(".py"), path.with_stem("y"),
-          path / "../z", path.relative_to("/usr"), path.is_relative_to("/opt"))
-    print([str(p) for p in path.parents][:3], path.match("*.gz"),
-          PurePosixPath("a//b/./c/"), PurePosixPath("a") < PurePosixPath("b"))
+    print(path.parts, path.name, path.stem, path.suffix, path.suffixes, path.parent, path.anchor)
+    print(
+        path.with_name("x"),
+        path.with_suffix(".py"),
+        path.with_stem("y"),
+        path / "../z",
+        path.relative_to("/usr"),
+        path.is_relative_to("/opt"),
+    )
+    print(
+        [str(p) for p in path.parents][:3],
+        path.match("*.gz"),
+        PurePosixPath("a//b/./c/"),
+        PurePosixPath("a") < PurePosixPath("b"),
+    )
     windows = PureWindowsPath(r"C:\Users\me\file.TXT")
-    print(windows.drive, windows.root, windows.as_posix(),
-          windows == PureWindowsPath("c:/users/ME/file.txt"))
-    print(PurePosixPath("/a/b").relative_to("/a/c", walk_up=True),
-          PurePosixPath("src/a/b.py").full_match("src/**/*.py"))
-    for bad in (lambda: PurePosixPath("/").with_name("a"),
-                lambda: PurePosixPath("a").relative_to("b")):
+    print(
+        windows.drive,
+        windows.root,
+        windows.as_posix(),
+        windows == PureWindowsPath("c:/users/ME/file.txt"),
+    )
+    print(
+        PurePosixPath("/a/b").relative_to("/a/c", walk_up=True),
+        PurePosixPath("src/a/b.py").full_match("src/**/*.py"),
+    )
+    for bad in (
+        lambda: PurePosixPath("/").with_name("a"),
+        lambda: PurePosixPath("a").relative_to("b"),
+    ):
         try:
             bad()
         except ValueError:
@@ -32,8 +49,13 @@ def grow(root):
     """Make a tree."""
     for name in ["a/b/c", "a/d", "e"]:
         (root / name).mkdir(parents=True)
-    for name, text in [("top.txt", "top"), ("a/one.py", "1"), ("a/b/two.py", "22"),
-                       ("a/b/c/three.txt", "333"), ("e/.hidden", "h")]:
+    for name, text in [
+        ("top.txt", "top"),
+        ("a/one.py", "1"),
+        ("a/b/two.py", "22"),
+        ("a/b/c/three.txt", "333"),
+        ("e/.hidden", "h"),
+    ]:
         (root / name).write_text(text)
     (root / "link").symlink_to("a/b")
     (root / "dangling").symlink_to("nowhere")
@@ -51,10 +73,20 @@ def look(root):
         print(where.relative_to(root), sorted(folders), sorted(files))
     for name in ["top.txt", "a", "link", "dangling", "absent"]:
         path = root / name
-        print(name, path.exists(), path.is_file(), path.is_dir(), path.is_symlink(),
-              path.is_mount(), path.exists(follow_symlinks=False))
-    print((root / "link").readlink(), (root / "link").resolve().relative_to(
-        root.resolve()), (root / "top.txt").samefile(root / "hard.txt"))
+        print(
+            name,
+            path.exists(),
+            path.is_file(),
+            path.is_dir(),
+            path.is_symlink(),
+            path.is_mount(),
+            path.exists(follow_symlinks=False),
+        )
+    print(
+        (root / "link").readlink(),
+        (root / "link").resolve().relative_to(root.resolve()),
+        (root / "top.txt").samefile(root / "hard.txt"),
+    )
     print((root / "hard.txt").stat().st_nlink, oct((root / "a").stat().st_mode & 0o170000))
 
 
@@ -71,9 +103,14 @@ def change(root):
         file.seek(0)
         print(file.readlines())
     (root / "new").replace(root / "lines")
-    for action in (lambda: (root / "a").rmdir(), lambda: (root / "no").unlink(),
-                   lambda: (root / "a").mkdir(), lambda: (root / "a").read_text(),
-                   lambda: (root / "lines" / "x").stat(), lambda: (root / "no").rmdir()):
+    for action in (
+        lambda: (root / "a").rmdir(),
+        lambda: (root / "no").unlink(),
+        lambda: (root / "a").mkdir(),
+        lambda: (root / "a").read_text(),
+        lambda: (root / "lines" / "x").stat(),
+        lambda: (root / "no").rmdir(),
+    ):
         try:
             action()
         except OSError as error:

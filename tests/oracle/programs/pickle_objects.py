@@ -58,7 +58,7 @@ copyreg.pickle(Vector, lambda vector: (Vector, vector.parts))
 def values():
     """Yield what is pickled."""
     shared = [1, 2]
-    yield [None, True, 0, -1, 255, 2 ** 64, -2 ** 100, 1.5, 2 + 3j]
+    yield [None, True, 0, -1, 255, 2**64, -(2**100), 1.5, 2 + 3j]
     yield ["", "text", "é漢😀", b"", bytes(range(256)), bytearray(b"ab")]
     yield (), (1,), (1, 2, 3), {"k": [1, {"n": ()}]}
     yield sorted({1, 2, 3}), sorted(frozenset("abc")), range(1, 10, 2), slice(1, 2)
@@ -73,8 +73,9 @@ class Persistent(pickle.Pickler):
     """Keeps some objects outside of the pickle."""
 
     def persistent_id(self, obj):
-        return ("external", obj[9:]) if isinstance(obj, str) \
-            and obj.startswith("external:") else None
+        return (
+            ("external", obj[9:]) if isinstance(obj, str) and obj.startswith("external:") else None
+        )
 
 
 class Restoring(pickle.Unpickler):
@@ -99,8 +100,10 @@ def main():
         print(repr(value)[:120])
     account = pickle.loads(pickle.dumps(Account("ann", 12)))
     print(account.owner, account.balance, account.lock)
-    print(pickle.loads(pickle.dumps(Slotted(1, 2))).b,
-          pickle.loads(pickle.dumps(Vector(1, 2, 3))).parts)
+    print(
+        pickle.loads(pickle.dumps(Slotted(1, 2))).b,
+        pickle.loads(pickle.dumps(Vector(1, 2, 3))).parts,
+    )
     twice = pickle.loads(pickle.dumps([account, account]))
     print(twice[0] is twice[1])
     stream = io.BytesIO()
@@ -114,8 +117,7 @@ def main():
         try:
             pickle.loads(broken)
         except Exception as error:
-            print(broken[:4], isinstance(
-                error, (EOFError, pickle.UnpicklingError, IndexError)))
+            print(broken[:4], isinstance(error, (EOFError, pickle.UnpicklingError, IndexError)))
     try:
         pickle.dumps(lambda: None)
     except (pickle.PicklingError, AttributeError):

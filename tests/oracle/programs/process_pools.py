@@ -45,8 +45,9 @@ def main():
     """Run everything with forked processes."""
     context = multiprocessing.get_context("fork")
     counter, lock = context.Value("i", 0, lock=False), context.Lock()
-    workers = [context.Process(target=add, args=(counter, lock, 200), name=f"w{n}")
-               for n in range(4)]
+    workers = [
+        context.Process(target=add, args=(counter, lock, 200), name=f"w{n}") for n in range(4)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -92,8 +93,9 @@ def main():
         pool.join()
 
     event, barrier = context.Event(), context.Barrier(2)
-    child = context.Process(target=lambda: (barrier.wait(), event.wait(),
-                                            time.sleep(0), sys.exit(9)))
+    child = context.Process(
+        target=lambda: (barrier.wait(), event.wait(), time.sleep(0), sys.exit(9))
+    )
     child.start()
     barrier.wait()
     event.set()

@@ -8,13 +8,11 @@ import time
 
 def kinds():
     """First in first out, last in first out, by priority."""
-    for kind in (queue.Queue, queue.LifoQueue, queue.PriorityQueue,
-                 queue.SimpleQueue):
+    for kind in (queue.Queue, queue.LifoQueue, queue.PriorityQueue, queue.SimpleQueue):
         line = kind()
         for item in (3, 1, 2):
             line.put(item)
-        print(kind.__name__, line.qsize(), [line.get() for _ in range(3)],
-              line.empty())
+        print(kind.__name__, line.qsize(), [line.get() for _ in range(3)], line.empty())
 
 
 def limits():
@@ -109,5 +107,6 @@ if __name__ == "__main__":
     limits()
     workers()
     import logging
+
     logging.disable(logging.CRITICAL)
     pools()

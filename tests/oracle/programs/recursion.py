@@ -53,8 +53,11 @@ def main():
     print(depth() < 300, sys.getrecursionlimit())
     sys.setrecursionlimit(1000)
     print(fibonacci(150), ackermann(2, 5), len(repr(nested(50))))
-    for attempt in (lambda: Endless().a, lambda: repr(Endless()),
-                    lambda: (lambda f: f(f))(lambda f: f(f))):
+    for attempt in (
+        lambda: Endless().a,
+        lambda: repr(Endless()),
+        lambda: (lambda f: f(f))(lambda f: f(f)),
+    ):
         try:
             attempt()
         except RecursionError as error:

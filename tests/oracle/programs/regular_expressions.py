@@ -11,10 +11,13 @@ LOG = """\
 
 def parse_log():
     """Take a log apart with named groups."""
-    line = re.compile(r"""
+    line = re.compile(
+        r"""
         ^(?P<date>\d{4}-\d\d-\d\d)\s(?P<time>[\d:]+)\s
         (?P<level>[A-Z]+)\s+(?P<unit>\w+):\s(?P<text>.*)$
-        """, re.VERBOSE | re.MULTILINE)
+        """,
+        re.VERBOSE | re.MULTILINE,
+    )
     for match in line.finditer(LOG):
         print(match.groupdict(), match.span("text"), match.lastgroup)
     print(line.groups, sorted(line.groupindex.items()))
@@ -76,5 +79,7 @@ if __name__ == "__main__":
     flags()
     splitting()
     errors()
-    print(re.match(r"(a)|(b)", "b").groups("none"),
-          re.search(r"(?P<y>\d{4})", "in 2026").expand(r"<\g<y>>"))
+    print(
+        re.match(r"(a)|(b)", "b").groups("none"),
+        re.search(r"(?P<y>\d{4})", "in 2026").expand(r"<\g<y>>"),
+    )

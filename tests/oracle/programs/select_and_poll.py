@@ -7,9 +7,15 @@ import socket
 import threading
 import time
 
-NAMES = {select.POLLIN: "IN", select.POLLOUT: "OUT", select.POLLHUP: "HUP",
-         select.POLLERR: "ERR", select.POLLNVAL: "NVAL", select.POLLPRI: "PRI",
-         select.EPOLLRDHUP: "RDHUP"}
+NAMES = {
+    select.POLLIN: "IN",
+    select.POLLOUT: "OUT",
+    select.POLLHUP: "HUP",
+    select.POLLERR: "ERR",
+    select.POLLNVAL: "NVAL",
+    select.POLLPRI: "PRI",
+    select.EPOLLRDHUP: "RDHUP",
+}
 
 
 def words(mask):
@@ -29,9 +35,11 @@ def with_select():
     os.close(writer)
     print(select.select([reader], [], [], 1)[0] == [reader], os.read(reader, 1))
     os.close(reader)
-    for bad in (lambda: select.select([reader], [], [], 0),
-                lambda: select.select([-1], [], [], 0),
-                lambda: select.select([], [], [], -1)):
+    for bad in (
+        lambda: select.select([reader], [], [], 0),
+        lambda: select.select([-1], [], [], 0),
+        lambda: select.select([], [], [], -1),
+    ):
         try:
             bad()
         except (OSError, ValueError) as error:
@@ -81,8 +89,7 @@ def with_epoll():
     with select.epoll() as poller:
         poller.register(left, select.EPOLLIN | select.EPOLLRDHUP)
         right.send(b"ab")
-        print([words(m) for _, m in poller.poll(1)], [words(m) for _, m in
-                                                      poller.poll(0)])
+        print([words(m) for _, m in poller.poll(1)], [words(m) for _, m in poller.poll(0)])
         poller.modify(left, select.EPOLLIN | select.EPOLLET)
         print([words(m) for _, m in poller.poll(0)], poller.poll(0))
         right.send(b"c")
@@ -110,8 +117,7 @@ def with_epoll():
 
 def with_selectors():
     """Each selector in turn."""
-    for kind in (selectors.SelectSelector, selectors.PollSelector,
-                 selectors.EpollSelector):
+    for kind in (selectors.SelectSelector, selectors.PollSelector, selectors.EpollSelector):
         left, right = socket.socketpair()
         with kind() as selector:
             selector.register(left, selectors.EVENT_READ, "left")

@@ -39,11 +39,16 @@ enabled = true
 def ini():
     """Sections, interpolation, conversions and writing."""
     parser = configparser.ConfigParser(
-        interpolation=configparser.ExtendedInterpolation(),
-        inline_comment_prefixes=(";",))
+        interpolation=configparser.ExtendedInterpolation(), inline_comment_prefixes=(";",)
+    )
     parser.read_string(INI)
-    print(parser.sections(), parser["paths"]["logs"], parser["flags"].getboolean("on"),
-          parser.getint("flags", "number"), parser["flags"]["list"].split())
+    print(
+        parser.sections(),
+        parser["paths"]["logs"],
+        parser["flags"].getboolean("on"),
+        parser.getint("flags", "number"),
+        parser["flags"]["list"].split(),
+    )
     parser["new"] = {"key": "value with $$"}
     parser.remove_option("flags", "number")
     out = io.StringIO()
@@ -69,10 +74,14 @@ def toml():
 
 def tables():
     """Quotes, dialects, dictionaries."""
-    rows = [["plain", "with,comma", 'with "quotes"'], ["two\nlines", "", "é"],
-            [1, 2.5, None]]
-    for keywords in ({}, {"quoting": csv.QUOTE_ALL}, {"delimiter": ";"},
-                     {"dialect": "excel-tab"}, {"lineterminator": "\n"}):
+    rows = [["plain", "with,comma", 'with "quotes"'], ["two\nlines", "", "é"], [1, 2.5, None]]
+    for keywords in (
+        {},
+        {"quoting": csv.QUOTE_ALL},
+        {"delimiter": ";"},
+        {"dialect": "excel-tab"},
+        {"lineterminator": "\n"},
+    ):
         out = io.StringIO()
         csv.writer(out, **keywords).writerows(rows)
         print(repr(out.getvalue()))
@@ -82,15 +91,22 @@ def tables():
         writer.writerows([{"name": "a", "size": 1}, {"name": "b"}])
         file.seek(0)
         print(list(csv.DictReader(file)))
-    print(csv.Sniffer().sniff("a;b;c\n1;2;3\n4;5;6\n").delimiter,
-          list(csv.reader(["a,'b,c',d"], quotechar="'")),
-          list(csv.reader(["1,x"], quoting=csv.QUOTE_NONNUMERIC and csv.QUOTE_NONE)))
+    print(
+        csv.Sniffer().sniff("a;b;c\n1;2;3\n4;5;6\n").delimiter,
+        list(csv.reader(["a,'b,c',d"], quotechar="'")),
+        list(csv.reader(["1,x"], quoting=csv.QUOTE_NONNUMERIC and csv.QUOTE_NONE)),
+    )
 
 
 def property_lists():
     """XML and binary lists of properties."""
-    value = {"text": "é", "data": b"\x00\xff", "list": [1, 2.5, True],
-             "date": datetime.datetime(2026, 1, 2, 3, 4, 5), "deep": {"a": {}}}
+    value = {
+        "text": "é",
+        "data": b"\x00\xff",
+        "list": [1, 2.5, True],
+        "date": datetime.datetime(2026, 1, 2, 3, 4, 5),
+        "deep": {"a": {}},
+    }
     for form in (plistlib.FMT_XML, plistlib.FMT_BINARY):
         packed = plistlib.dumps(value, fmt=form)
         print(len(packed), plistlib.loads(packed) == value)
@@ -99,8 +115,11 @@ def property_lists():
 def templates():
     """Substitution."""
     template = string.Template("$who owes $$${amount} to ${whom}")
-    print(template.substitute(who="Ann", amount=5, whom="Bob"),
-          template.safe_substitute(who="X"), template.get_identifiers())
+    print(
+        template.substitute(who="Ann", amount=5, whom="Bob"),
+        template.safe_substitute(who="X"),
+        template.get_identifiers(),
+    )
     try:
         template.substitute(who="only")
     except KeyError as error:

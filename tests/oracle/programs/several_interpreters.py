@@ -7,11 +7,16 @@ from concurrent import interpreters
 def main():
     """Create, run, share, pass through queues, close."""
     first, second = interpreters.create(), interpreters.create()
-    print(interpreters.get_current() == interpreters.get_main(),
-          len(interpreters.list_all()), first == second)
+    print(
+        interpreters.get_current() == interpreters.get_main(),
+        len(interpreters.list_all()),
+        first == second,
+    )
     first.exec("x = 1")
     second.exec("x = 2")
-    first.exec("print('first has', x)", )
+    first.exec(
+        "print('first has', x)",
+    )
     second.exec("print('second has', x)")
     first.prepare_main(given="from outside", number=7)
     first.exec("print(given, number + x)")

@@ -29,6 +29,7 @@ def handlers():
 
 def from_handlers():
     """A handler may raise out of a sleep and of a loop."""
+
     def raise_it(number, frame):
         raise InterruptedError(signal.Signals(number).name)
 
@@ -83,8 +84,9 @@ def waking():
     signal.set_wakeup_fd(writer)
     signal.signal(signal.SIGUSR1, lambda *arguments: None)
     os.kill(os.getpid(), signal.SIGUSR1)
-    print(bool(select.select([reader], [], [], 5)[0]),
-          list(os.read(reader, 10)) == [signal.SIGUSR1])
+    print(
+        bool(select.select([reader], [], [], 5)[0]), list(os.read(reader, 10)) == [signal.SIGUSR1]
+    )
     print(signal.set_wakeup_fd(-1) == writer)
 
 
@@ -118,8 +120,12 @@ def interrupts():
 
 def names():
     """Numbers and descriptions."""
-    print(signal.SIGTERM, signal.strsignal(signal.SIGSEGV), signal.Signals(9).name,
-          len(signal.valid_signals()) > 60)
+    print(
+        signal.SIGTERM,
+        signal.strsignal(signal.SIGSEGV),
+        signal.Signals(9).name,
+        len(signal.valid_signals()) > 60,
+    )
 
 
 if __name__ == "__main__":

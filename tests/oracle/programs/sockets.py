@@ -24,9 +24,11 @@ def tcp():
     thread.start()
     with socket.create_connection(server.getsockname()) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        print(client.getpeername() == server.getsockname(),
-              client.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE),
-              client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0)
+        print(
+            client.getpeername() == server.getsockname(),
+            client.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE),
+            client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0,
+        )
         client.sendall(b"x" * 200_000)
         client.shutdown(socket.SHUT_WR)
         print(client.recv(100))
@@ -38,8 +40,10 @@ def tcp():
 
 def udp():
     """Datagrams keep their bounds."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, \
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
         receiver.bind(("127.0.0.1", 0))
         for size in (0, 1, 100, 9000):
             sender.sendto(b"d" * size, receiver.getsockname())
@@ -71,10 +75,10 @@ def unix():
                 client.connect(path)
                 connection, _ = server.accept()
                 connection.sendall(b"unix")
-                print(client.recv(10), server.getsockname() == path,
-                      repr(client.getsockname()))
-                credentials = array.array("i", connection.getsockopt(
-                    socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+                print(client.recv(10), server.getsockname() == path, repr(client.getsockname()))
+                credentials = array.array(
+                    "i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+                )
                 print(credentials[0] == os.getpid(), credentials[1] == os.getuid())
                 connection.close()
                 print(client.recv(1))
@@ -139,9 +143,13 @@ def servers():
 
 def addresses():
     """Texts of addresses."""
-    print(socket.inet_aton("127.1").hex(), socket.inet_ntoa(b"\x0a\0\0\1"),
-          socket.inet_pton(socket.AF_INET6, "::1").hex(), socket.htons(1) in (1, 256),
-          socket.ntohl(socket.htonl(12345)))
+    print(
+        socket.inet_aton("127.1").hex(),
+        socket.inet_ntoa(b"\x0a\0\0\1"),
+        socket.inet_pton(socket.AF_INET6, "::1").hex(),
+        socket.htons(1) in (1, 256),
+        socket.ntohl(socket.htonl(12345)),
+    )
     for bad in ("1.2.3.4.5", "256.1.1.1"):
         try:
             socket.inet_aton(bad)

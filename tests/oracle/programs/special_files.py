@@ -12,8 +12,7 @@ import tempfile
 def devices():
     """null, zero, full, urandom."""
     with open("/dev/null", "r+b", buffering=0) as null:
-        print(null.read(10), null.write(b"gone"),
-              stat.S_ISCHR(os.fstat(null.fileno()).st_mode))
+        print(null.read(10), null.write(b"gone"), stat.S_ISCHR(os.fstat(null.fileno()).st_mode))
     with open("/dev/zero", "rb") as zero:
         print(zero.read(5), zero.read(100_000).count(0))
     with open("/dev/urandom", "rb") as source:
@@ -75,8 +74,12 @@ def moving(directory):
         file.write(bytes(range(256)) * 1000)
     source = os.open(path, os.O_RDONLY)
     target = os.open(path + "2", os.O_RDWR | os.O_CREAT)
-    print(os.sendfile(target, source, 1000, 5000), os.lseek(source, 0, os.SEEK_CUR),
-          os.fstat(target).st_size, os.pread(target, 3, 0))
+    print(
+        os.sendfile(target, source, 1000, 5000),
+        os.lseek(source, 0, os.SEEK_CUR),
+        os.fstat(target).st_size,
+        os.pread(target, 3, 0),
+    )
     if hasattr(os, "copy_file_range"):
         print(os.copy_file_range(source, target, 700))
     os.close(source)
@@ -85,12 +88,19 @@ def moving(directory):
 
 def about_oneself():
     """What /proc says of this process."""
-    print(int(os.readlink("/proc/self")) == os.getpid(),
-          os.readlink("/proc/self/fd/0") != "", {"0", "1", "2"} <= set(os.listdir("/proc/self/fd")))
+    print(
+        int(os.readlink("/proc/self")) == os.getpid(),
+        os.readlink("/proc/self/fd/0") != "",
+        {"0", "1", "2"} <= set(os.listdir("/proc/self/fd")),
+    )
     with open("/proc/self/status") as file:
         fields = dict(line.split(":", 1) for line in file)
-    print(int(fields["Pid"]) == os.getpid(), int(fields["PPid"]) == os.getppid(),
-          int(fields["Threads"]) >= 1, fields["State"].strip()[0])
+    print(
+        int(fields["Pid"]) == os.getpid(),
+        int(fields["PPid"]) == os.getppid(),
+        int(fields["Threads"]) >= 1,
+        fields["State"].strip()[0],
+    )
     with open("/proc/self/maps") as file:
         maps = file.read()
     print("[stack]" in maps, "r-xp" in maps, "rwxp" in maps)

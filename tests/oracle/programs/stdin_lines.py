@@ -22,8 +22,9 @@ def main():
         input()
     except EOFError as error:
         print("EOFError", error)
-    print(sys.stdin.isatty(), sys.stdin.fileno(), sys.stdin.readable(),
-          list(fileinput.input(["-"])))
+    print(
+        sys.stdin.isatty(), sys.stdin.fileno(), sys.stdin.readable(), list(fileinput.input(["-"]))
+    )
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def journal(directory):
         log = Journal(path)
         for number in range(50):
             log.put(f"k{number % 7}", number)
-        os.write(log.file.fileno(), b"12345678 [\"half")
+        os.write(log.file.fileno(), b'12345678 ["half')
         os.kill(os.getpid(), signal.SIGKILL)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     log = Journal(path)
@@ -106,8 +106,7 @@ def journal(directory):
     before = os.path.getsize(path)
     log.compact()
     log.put("after", "compaction")
-    print(os.path.getsize(path) < before, len(Journal(path).table),
-          sorted(os.listdir(directory)))
+    print(os.path.getsize(path) < before, len(Journal(path).table), sorted(os.listdir(directory)))
 
 
 if __name__ == "__main__":

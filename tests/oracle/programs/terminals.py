@@ -30,9 +30,14 @@ def discipline():
     master, slave = pty.openpty()
     print(os.isatty(master), os.isatty(slave), os.ttyname(slave).startswith("/dev/pts/"))
     modes = termios.tcgetattr(slave)
-    print(bool(modes[3] & termios.ICANON), bool(modes[3] & termios.ECHO),
-          bool(modes[0] & termios.ICRNL), bool(modes[1] & termios.OPOST),
-          modes[6][termios.VEOF], modes[6][termios.VINTR])
+    print(
+        bool(modes[3] & termios.ICANON),
+        bool(modes[3] & termios.ECHO),
+        bool(modes[0] & termios.ICRNL),
+        bool(modes[1] & termios.OPOST),
+        modes[6][termios.VEOF],
+        modes[6][termios.VINTR],
+    )
     os.write(master, b"typo\x7f\x7f\x7fest\rnext line\n")
     print(os.read(slave, 100), os.read(slave, 4), os.read(slave, 100))
     print(read_all(master))
@@ -62,8 +67,10 @@ def sizes():
     """Window sizes."""
     master, slave = pty.openpty()
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-    print(os.get_terminal_size(slave),
-          struct.unpack("HHHH", fcntl.ioctl(slave, termios.TIOCGWINSZ, bytes(8))))
+    print(
+        os.get_terminal_size(slave),
+        struct.unpack("HHHH", fcntl.ioctl(slave, termios.TIOCGWINSZ, bytes(8))),
+    )
     os.close(slave)
     try:
         os.get_terminal_size(os.open("/dev/null", os.O_RDONLY))
@@ -78,8 +85,14 @@ def session():
     child, master = pty.fork()
     if child == 0:
         signal.signal(signal.SIGINT, lambda *arguments: os._exit(55))
-        print("child", os.isatty(0), os.isatty(1), os.getsid(0) == os.getpid(),
-              os.tcgetpgrp(0) == os.getpgrp(), flush=True)
+        print(
+            "child",
+            os.isatty(0),
+            os.isatty(1),
+            os.getsid(0) == os.getpid(),
+            os.tcgetpgrp(0) == os.getpgrp(),
+            flush=True,
+        )
         line = input("name? ")
         print("hello", line, flush=True)
         while True:

@@ -1,24 +1,56 @@
 """Methods of str: case, splitting, justifying, testing, translating."""
 
-SAMPLES = ["hello world", "Straße", "ǆ titlecase", "ΑΒΓ σς", "tab\tand\nline",
-           "  padded  ", "İstanbul", "１２３", "½", "", "a,b,,c", "ﬁne"]
-TESTS = ["isalpha", "isalnum", "isascii", "isdecimal", "isdigit",
-         "isidentifier", "islower", "isnumeric", "isprintable", "isspace",
-         "istitle", "isupper"]
+SAMPLES = [
+    "hello world",
+    "Straße",
+    "ǆ titlecase",
+    "ΑΒΓ σς",
+    "tab\tand\nline",
+    "  padded  ",
+    "İstanbul",
+    "１２３",
+    "½",
+    "",
+    "a,b,,c",
+    "ﬁne",
+]
+TESTS = [
+    "isalpha",
+    "isalnum",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+]
 
 
 def cases():
     """Change the case of every sample."""
     for text in SAMPLES:
-        print(ascii([text.upper(), text.lower(), text.title(),
-                     text.capitalize(), text.swapcase(), text.casefold()]))
+        print(
+            ascii(
+                [
+                    text.upper(),
+                    text.lower(),
+                    text.title(),
+                    text.capitalize(),
+                    text.swapcase(),
+                    text.casefold(),
+                ]
+            )
+        )
 
 
 def predicates():
     """Ask every question about every sample."""
     for text in SAMPLES:
-        print(ascii(text), "".join(
-            "yn"[not getattr(text, test)()] for test in TESTS))
+        print(ascii(text), "".join("yn"[not getattr(text, test)()] for test in TESTS))
 
 
 def splitting():
@@ -34,17 +66,32 @@ def splitting():
 
 def justifying():
     """Pad and strip."""
-    print([f("ab", 7, "*") if f is not str.zfill else f("-42", 7)
-           for f in (str.center, str.ljust, str.rjust, str.zfill)])
-    print("\tx\ty".expandtabs(4).replace(" ", "."), "xxhixx".strip("x"),
-          "  hi ".lstrip() + "|", "  hi ".rstrip() + "|")
+    print(
+        [
+            f("ab", 7, "*") if f is not str.zfill else f("-42", 7)
+            for f in (str.center, str.ljust, str.rjust, str.zfill)
+        ]
+    )
+    print(
+        "\tx\ty".expandtabs(4).replace(" ", "."),
+        "xxhixx".strip("x"),
+        "  hi ".lstrip() + "|",
+        "  hi ".rstrip() + "|",
+    )
 
 
 def searching():
     """Find, count and replace."""
     text = "mississippi"
-    print(text.find("ss"), text.rfind("ss"), text.find("z"), text.count("s"),
-          text.count(""), text.index("pp"), text.replace("ss", "SS", 1))
+    print(
+        text.find("ss"),
+        text.rfind("ss"),
+        text.find("z"),
+        text.count("s"),
+        text.count(""),
+        text.index("pp"),
+        text.replace("ss", "SS", 1),
+    )
     print(text.startswith(("mis", "x")), text.endswith("pi", 3, 11))
     try:
         text.index("zz")

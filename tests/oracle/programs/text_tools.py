@@ -7,9 +7,11 @@ import reprlib
 import string
 import textwrap
 
-TEXT = ("The scheduler keeps one run queue per core, steals from a random victim, and "
-        "wakes another core when it has found work; the last searcher that finds some "
-        "wakes a further one, so that no core sleeps while there is work to do.")
+TEXT = (
+    "The scheduler keeps one run queue per core, steals from a random victim, and "
+    "wakes another core when it has found work; the last searcher that finds some "
+    "wakes a further one, so that no core sleeps while there is work to do."
+)
 
 
 def wrapping():
@@ -17,14 +19,18 @@ def wrapping():
     print(textwrap.fill(TEXT, 40, initial_indent="* ", subsequent_indent="  "))
     print(textwrap.wrap("averyveryverylongword and-hyphenated-words", 12))
     print(textwrap.shorten(TEXT, 50, placeholder=" […]"))
-    print(repr(textwrap.dedent("    a\n      b\n\n    c")),
-          repr(textwrap.indent("x\n\ny", "> ")))
+    print(repr(textwrap.dedent("    a\n      b\n\n    c")), repr(textwrap.indent("x\n\ny", "> ")))
 
 
 def printing():
     """Large structures in a readable form."""
-    value = {"numbers": list(range(30)), "nested": [{"k": ("v",) * 5, "z": {1, 2, 3}}] * 2,
-             "text": TEXT[:90], "empty": [], "bytes": bytes(range(40))}
+    value = {
+        "numbers": list(range(30)),
+        "nested": [{"k": ("v",) * 5, "z": {1, 2, 3}}] * 2,
+        "text": TEXT[:90],
+        "empty": [],
+        "bytes": bytes(range(40)),
+    }
     pprint.pprint(value, width=60, compact=True)
     pprint.pprint(value, width=100, depth=2, sort_dicts=False)
     loop = [1]
@@ -50,11 +56,20 @@ def differences():
 
 def places():
     """The C locale, and constants."""
-    print(locale.setlocale(locale.LC_ALL, "C"), locale.localeconv()["decimal_point"],
-          locale.format_string("%.2f", 1234.5, grouping=True), locale.atof("1.5"),
-          sorted("bBaA", key=locale.strxfrm))
-    print(string.ascii_letters, string.digits, string.hexdigits, string.punctuation,
-          repr(string.whitespace))
+    print(
+        locale.setlocale(locale.LC_ALL, "C"),
+        locale.localeconv()["decimal_point"],
+        locale.format_string("%.2f", 1234.5, grouping=True),
+        locale.atof("1.5"),
+        sorted("bBaA", key=locale.strxfrm),
+    )
+    print(
+        string.ascii_letters,
+        string.digits,
+        string.hexdigits,
+        string.punctuation,
+        repr(string.whitespace),
+    )
 
 
 if __name__ == "__main__":

@@ -8,23 +8,24 @@ CHARACTERS = "Aé€ß漢字😀\u0301\u200d٣Ⅷ½\u00a0ﬀ"
 def properties():
     """Print what the database knows of each character."""
     for character in CHARACTERS:
-        print(f"U+{ord(character):04X}",
-              unicodedata.name(character, "?"),
-              unicodedata.category(character),
-              unicodedata.bidirectional(character),
-              unicodedata.combining(character),
-              unicodedata.east_asian_width(character),
-              unicodedata.mirrored(character),
-              unicodedata.decomposition(character) or "-",
-              unicodedata.numeric(character, None),
-              unicodedata.digit(character, None))
+        print(
+            f"U+{ord(character):04X}",
+            unicodedata.name(character, "?"),
+            unicodedata.category(character),
+            unicodedata.bidirectional(character),
+            unicodedata.combining(character),
+            unicodedata.east_asian_width(character),
+            unicodedata.mirrored(character),
+            unicodedata.decomposition(character) or "-",
+            unicodedata.numeric(character, None),
+            unicodedata.digit(character, None),
+        )
 
 
 def normal_forms():
     """Normalise in the four forms."""
     for text in ["é", "e\u0301", "ﬁ", "Å", "각", "ｶﾞ", "①"]:
-        forms = [unicodedata.normalize(form, text)
-                 for form in ("NFC", "NFD", "NFKC", "NFKD")]
+        forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC", "NFKD")]
         print(ascii(text), [ascii(form) for form in forms])
     print(unicodedata.normalize("NFC", "e\u0301") == "é")
 
@@ -45,10 +46,12 @@ def surrogates():
         lone.encode("utf-8")
     except UnicodeEncodeError as error:
         print(error.encoding, error.start, error.end, error.reason)
-    print(lone.encode("utf-8", "surrogateescape"),
-          lone.encode("utf-8", "surrogatepass"),
-          lone.encode("ascii", "backslashreplace"),
-          b"\xff\xfe".decode("utf-8", "surrogateescape") == "\udcff\udcfe")
+    print(
+        lone.encode("utf-8", "surrogateescape"),
+        lone.encode("utf-8", "surrogatepass"),
+        lone.encode("ascii", "backslashreplace"),
+        b"\xff\xfe".decode("utf-8", "surrogateescape") == "\udcff\udcfe",
+    )
 
 
 def slicing():
@@ -57,8 +60,7 @@ def slicing():
     print(len(text), text[1] == "😀", text[::-1], text[1:4], sorted(text))
     print([hex(ord(c)) for c in text], max(text) == "😀")
     print(text.encode("utf-16-le").hex(), text.encode("utf-32-be").hex())
-    print("naïve café".encode("ascii", "xmlcharrefreplace"),
-          "naïve".encode("ascii", "namereplace"))
+    print("naïve café".encode("ascii", "xmlcharrefreplace"), "naïve".encode("ascii", "namereplace"))
 
 
 if __name__ == "__main__":

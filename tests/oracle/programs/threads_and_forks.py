@@ -9,9 +9,11 @@ def hooks():
     """What runs before and after a fork, and in which order."""
     log = []
     for name in ("first", "second"):
-        os.register_at_fork(before=lambda name=name: log.append("before " + name),
-                            after_in_parent=lambda name=name: log.append("parent " + name),
-                            after_in_child=lambda name=name: log.append("child " + name))
+        os.register_at_fork(
+            before=lambda name=name: log.append("before " + name),
+            after_in_parent=lambda name=name: log.append("parent " + name),
+            after_in_child=lambda name=name: log.append("child " + name),
+        )
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -32,8 +34,9 @@ def only_one_survives():
     if child == 0:
         tasks = len(os.listdir("/proc/self/task"))
         os._exit(tasks * 10 + threading.active_count())
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]),
-          len(os.listdir("/proc/self/task")) >= 6)
+    print(
+        os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(os.listdir("/proc/self/task")) >= 6
+    )
     stop.set()
     for thread in threads:
         thread.join()
@@ -101,10 +104,12 @@ def exit_of_the_main_thread():
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+
         def late():
             time.sleep(0.05)
             os.write(writer, b"late")
             os._exit(3)
+
         threading.Thread(target=late).start()
         threading.main_thread()
         time.sleep(30)

@@ -29,8 +29,7 @@ def reentrant():
     lock = threading.RLock()
     results = []
     with lock, lock:
-        worker = threading.Thread(
-            target=lambda: results.append(lock.acquire(blocking=False)))
+        worker = threading.Thread(target=lambda: results.append(lock.acquire(blocking=False)))
         worker.start()
         worker.join()
     print(results, lock.acquire(timeout=0.01))
@@ -154,14 +153,19 @@ def timers_and_failures():
     cancelled.join()
     print(fired)
     threading.excepthook = lambda args: print(
-        "hook", args.exc_type.__name__, args.exc_value, args.thread.name)
+        "hook", args.exc_type.__name__, args.exc_value, args.thread.name
+    )
     thread = threading.Thread(target=lambda: 1 / 0, name="failing")
     thread.start()
     thread.join()
     daemon = threading.Thread(target=time.sleep, args=(60,), daemon=True)
     daemon.start()
-    print(daemon.daemon, threading.active_count(), threading.main_thread().name,
-          threading.get_ident() == threading.main_thread().ident)
+    print(
+        daemon.daemon,
+        threading.active_count(),
+        threading.main_thread().name,
+        threading.get_ident() == threading.main_thread().ident,
+    )
 
 
 if __name__ == "__main__":

@@ -8,12 +8,23 @@ import timeit
 
 def ordered():
     """No clock goes back."""
-    for clock in (time.monotonic_ns, time.perf_counter_ns, time.process_time_ns,
-                  time.thread_time_ns, time.time_ns):
+    for clock in (
+        time.monotonic_ns,
+        time.perf_counter_ns,
+        time.process_time_ns,
+        time.thread_time_ns,
+        time.time_ns,
+    ):
         readings = [clock() for _ in range(2000)]
         print(clock.__name__, readings == sorted(readings), readings[0] >= 0)
-    for name in ("CLOCK_REALTIME", "CLOCK_MONOTONIC", "CLOCK_PROCESS_CPUTIME_ID",
-                 "CLOCK_THREAD_CPUTIME_ID", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME"):
+    for name in (
+        "CLOCK_REALTIME",
+        "CLOCK_MONOTONIC",
+        "CLOCK_PROCESS_CPUTIME_ID",
+        "CLOCK_THREAD_CPUTIME_ID",
+        "CLOCK_MONOTONIC_RAW",
+        "CLOCK_BOOTTIME",
+    ):
         clock = getattr(time, name, None)
         print(name, clock is not None and time.clock_gettime_ns(clock) > 0)
 
@@ -86,6 +97,10 @@ if __name__ == "__main__":
     processor_time()
     together()
     scheduled()
-    print(timeit.timeit("x + 1", "x = 1", number=1000) > 0,
-          len(timeit.repeat("pass", repeat=3, number=10)),
-          time.tzname, time.timezone, time.get_clock_info("monotonic").monotonic)
+    print(
+        timeit.timeit("x + 1", "x = 1", number=1000) > 0,
+        len(timeit.repeat("pass", repeat=3, number=10)),
+        time.tzname,
+        time.timezone,
+        time.get_clock_info("monotonic").monotonic,
+    )

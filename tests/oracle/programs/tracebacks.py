@@ -44,8 +44,10 @@ def show(error):
 
 def groups():
     """Exception groups are taken apart."""
-    group = ExceptionGroup("several", [
-        ValueError(1), TypeError("t"), ExceptionGroup("inner", [ValueError(2), OSError()])])
+    group = ExceptionGroup(
+        "several",
+        [ValueError(1), TypeError("t"), ExceptionGroup("inner", [ValueError(2), OSError()])],
+    )
     try:
         raise group
     except* ValueError as values:

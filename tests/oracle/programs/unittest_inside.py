@@ -45,11 +45,13 @@ class Arithmetic(unittest.TestCase):
     def test_logs(self):
         with self.assertLogs("x", "INFO") as logs:
             import logging
+
             logging.getLogger("x").info("message")
         self.assertEqual(logs.output, ["INFO:x:message"])
 
     def test_warns(self):
         import warnings
+
         with self.assertWarns(DeprecationWarning):
             warnings.warn("old", DeprecationWarning)
 
@@ -62,6 +64,7 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
 
     async def test_await(self):
         import asyncio
+
         await asyncio.sleep(0)
         self.assertEqual(self.value, 42)
 
@@ -92,9 +95,12 @@ def mocks():
     except KeyError as error:
         print("KeyError", error)
     stub.assert_called_once_with(1, key=2)
-    with mock.patch("os.getcwd", return_value="/patched"), \
-            mock.patch.dict("os.environ", {"NEW": "1"}):
+    with (
+        mock.patch("os.getcwd", return_value="/patched"),
+        mock.patch.dict("os.environ", {"NEW": "1"}),
+    ):
         import os
+
         print(os.getcwd(), os.environ["NEW"])
     with mock.patch("builtins.open", mock.mock_open(read_data="fake")):
         print(open("anything").read())
@@ -104,12 +110,19 @@ def main():
     """Run all and print a summary."""
     stream = io.StringIO()
     loader = unittest.TestLoader()
-    suite = unittest.TestSuite([loader.loadTestsFromTestCase(Arithmetic),
-                                loader.loadTestsFromTestCase(Asynchronous)])
+    suite = unittest.TestSuite(
+        [loader.loadTestsFromTestCase(Arithmetic), loader.loadTestsFromTestCase(Asynchronous)]
+    )
     result = unittest.TextTestRunner(stream, verbosity=2).run(suite)
     text = stream.getvalue()
-    print(result.testsRun, len(result.failures), len(result.errors),
-          len(result.skipped), len(result.expectedFailures), result.wasSuccessful())
+    print(
+        result.testsRun,
+        len(result.failures),
+        len(result.errors),
+        len(result.skipped),
+        len(result.expectedFailures),
+        result.wasSuccessful(),
+    )
     for line in text.splitlines():
         if re.match(r"test_\w+ .*\.\.\. |FAILED|[-+?] ", line):
             print(line)

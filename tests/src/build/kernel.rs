@@ -44,10 +44,7 @@ pub const TARGET_OPTIONS: &[&str] = &[
 #[must_use]
 pub fn command(toolchain: &Toolchain, verb: &str) -> Command {
     let mut command = toolchain.cargo();
-    command
-        .arg(verb)
-        .args(TARGET_OPTIONS)
-        .env("RUSTC_BOOTSTRAP", "1");
+    command.arg(verb).args(TARGET_OPTIONS);
     command
 }
 

@@ -90,10 +90,9 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     ));
     entries.push((
         "exe",
-        jump(
-            |process| executable(process),
-            |process| path::resolve(&kernel_base()?, &executable(process)?, true),
-        ),
+        jump(executable, |process| {
+            path::resolve(&kernel_base()?, &executable(process)?, true)
+        }),
     ));
     entries.push((
         "root",

@@ -57,10 +57,11 @@ fn rename([old_directory, old, new_directory, new, flags, _]: [usize; 6]) -> Res
         _ => {}
     }
     let is_directory = moving.kind() == Kind::Directory;
-    if let (Some(target), Replace::Exchange) = (&target, replace) {
-        if target.kind() != Kind::Directory && to.has_slash {
-            return Err(Errno::ENOTDIR);
-        }
+    if let (Some(target), Replace::Exchange) = (&target, replace)
+        && target.kind() != Kind::Directory
+        && to.has_slash
+    {
+        return Err(Errno::ENOTDIR);
     }
     if !is_directory && (from.has_slash || (to.has_slash && replace != Replace::Exchange)) {
         return Err(Errno::ENOTDIR);

@@ -67,7 +67,7 @@ impl SigInfo {
 
     /// The C structure.
     #[must_use]
-    pub fn to_bytes(&self) -> [u8; SIZE] {
+    pub fn to_bytes(self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];
         let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
         put(0, &self.signal.to_le_bytes());

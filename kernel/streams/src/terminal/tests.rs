@@ -8,11 +8,12 @@ use proptest::prelude::*;
 use super::*;
 
 fn raw() -> Settings {
-    let mut settings = Settings::default();
-    settings.input = 0;
-    settings.output = 0;
-    settings.local = 0;
-    settings
+    Settings {
+        input: 0,
+        output: 0,
+        local: 0,
+        ..Settings::default()
+    }
 }
 
 fn typed(bytes: &[u8]) -> (Discipline, Effects) {
@@ -146,8 +147,10 @@ fn stop_holds_output_and_start_lets_it_go() {
 
 #[test]
 fn echonl_echoes_the_newline_alone() {
-    let mut settings = Settings::default();
-    settings.local = linux::ICANON | linux::ECHONL;
+    let settings = Settings {
+        local: linux::ICANON | linux::ECHONL,
+        ..Settings::default()
+    };
     let (_, effects) = typed_with(settings, b"secret\n");
     assert_eq!(effects.echo, b"\r\n");
 }
@@ -203,10 +206,12 @@ fn settings_strategy() -> impl Strategy<Value = Settings> {
     )
         .prop_map(
             |(input, output, local, characters, has_default_characters)| {
-                let mut settings = Settings::default();
-                settings.input = input;
-                settings.output = output;
-                settings.local = local;
+                let mut settings = Settings {
+                    input,
+                    output,
+                    local,
+                    ..Settings::default()
+                };
                 if !has_default_characters {
                     settings.characters = characters;
                 }
