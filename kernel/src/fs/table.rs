@@ -1,6 +1,7 @@
 //! The table of a process's file descriptors.
 
 use core::mem;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
@@ -62,6 +63,8 @@ impl Slots {
 /// The lock is a leaf: the table grows outside of it, and files are dropped outside of it.
 pub struct FdTable {
     slots: IrqLock<Slots>,
+    /// Processes that have this table: the last one's end closes the files.
+    holders: AtomicUsize,
 }
 
 impl Default for FdTable {
@@ -87,6 +90,7 @@ impl FdTable {
                 entries: Vec::new(),
                 first_free: 0,
             }),
+            holders: AtomicUsize::new(1),
         }
     }
 
@@ -246,8 +250,27 @@ impl FdTable {
         }
     }
 
-    /// Closes everything: the process ends.
-    pub fn close_all(&self) {
+    /// One more process has this table (`CLONE_FILES`).
+    #[must_use]
+    pub fn share(self: &Arc<Self>) -> Arc<Self> {
+        self.holders.fetch_add(1, Ordering::Relaxed);
+        self.clone()
+    }
+
+    /// Whether other processes have this table too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.holders.load(Ordering::Acquire) > 1
+    }
+
+    /// A process gives the table up; where it was the last, everything is closed.
+    pub fn leave(&self) {
+        if self.holders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.close_all();
+        }
+    }
+
+    fn close_all(&self) {
         let slots = mem::take(&mut *self.slots.lock());
         for entry in slots.entries.into_iter().flatten() {
             closed(&entry.file);
@@ -315,6 +338,7 @@ impl FdTable {
                     entries,
                     first_free,
                 }),
+                holders: AtomicUsize::new(1),
             }));
         }
     }

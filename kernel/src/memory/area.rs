@@ -134,6 +134,12 @@ impl AreaMap {
         self.areas.values()
     }
 
+    /// How many areas there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.areas.len()
+    }
+
     /// Bytes in all areas.
     #[must_use]
     pub fn total(&self) -> usize {

@@ -4,13 +4,14 @@
 //! archive in place. Whoever holds a [`Frame`] of an object keeps that page alive, also
 //! after the object was truncated.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::PAGE_SIZE;
 use super::frame::{Frame, FrameUse, OutOfMemory};
 use super::user::{Destination, Source};
+use super::{PAGE_SIZE, space};
 use crate::errno::{Errno, Result};
 use crate::sync::SleepMutex;
 
@@ -31,6 +32,9 @@ struct Pages {
 pub struct MemoryObject {
     id: u64,
     length: AtomicU64,
+    /// Whether a mapping ever showed it: where not, nobody needs to be told of a
+    /// truncation.
+    was_mapped: AtomicBool,
     pages: SleepMutex<Pages>,
 }
 
@@ -56,6 +60,7 @@ impl MemoryObject {
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             length: AtomicU64::new(length),
+            was_mapped: AtomicBool::new(false),
             pages: SleepMutex::new(Pages {
                 frames: BTreeMap::new(),
                 boot,
@@ -67,6 +72,18 @@ impl MemoryObject {
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// A mapping is about to show it.
+    pub(super) fn note_mapped(&self) {
+        self.was_mapped.store(true, Ordering::Release);
+    }
+
+    /// Pages in these bytes are gone: mappings must fault to see it.
+    fn forget_mapped(&self, bytes: Range<u64>) {
+        if self.was_mapped.load(Ordering::Acquire) {
+            space::forget_everywhere(self, &bytes);
+        }
     }
 
     /// Length in bytes. A mapping past its last page is `SIGBUS`.
@@ -214,6 +231,8 @@ impl MemoryObject {
             }
         }
         drop(cut);
+        let first_gone = length.next_multiple_of(PAGE_SIZE as u64);
+        self.forget_mapped(first_gone..u64::MAX);
     }
 
     /// The first page at or behind `index` that exists, as [`MemoryObject::has_page`].
@@ -265,6 +284,7 @@ impl MemoryObject {
             if is_whole && !is_archived {
                 let removed = self.pages.lock().frames.remove(&index);
                 drop(removed);
+                self.forget_mapped(position..to);
             } else if let Ok(frame) = self.page_for_writing(index) {
                 let (from, to) = ((position % page) as usize, (to - index * page) as usize);
                 // SAFETY: shared bytes, as in `write_at`.

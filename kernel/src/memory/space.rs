@@ -2,7 +2,8 @@
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
@@ -14,7 +15,7 @@ use super::tlb::{self, CoreSet};
 use super::user::USER_END;
 use super::{PAGE_SIZE, frame};
 use crate::errno::{Errno, Result};
-use crate::sync::SleepMutex;
+use crate::sync::{IrqLock, SleepMutex};
 
 /// Lowest address that can be mapped (`vm.mmap_min_addr`): null pointers must fault.
 pub const LOWEST: usize = 0x1_0000;
@@ -96,6 +97,37 @@ pub struct Statm {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// Every space that lives, by id: what a truncated object looks for its mappings in. A
+/// leaf lock.
+static SPACES: IrqLock<BTreeMap<u64, Weak<AddressSpace>>> = IrqLock::new(BTreeMap::new());
+
+/// Takes the pages of `object` from byte `from` on out of every mapping there is, private
+/// copies too: the object was truncated (`truncate(2)`), or a hole made in it.
+pub(super) fn forget_everywhere(object: &MemoryObject, range: &Range<u64>) {
+    let mut next = 0;
+    loop {
+        // One at a time: the layout's lock sleeps, and the last holder drops the space.
+        let found = {
+            let spaces = SPACES.lock();
+            spaces
+                .range(next..)
+                .find_map(|(id, space)| space.upgrade().map(|space| (*id, space)))
+        };
+        let Some((id, space)) = found else {
+            return;
+        };
+        space.forget_object(object, range);
+        next = id + 1;
+    }
+}
+
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        let removed = SPACES.lock().remove(&self.id);
+        drop(removed);
+    }
+}
+
 fn page_up(value: usize) -> Option<usize> {
     value.checked_next_multiple_of(PAGE_SIZE)
 }
@@ -143,12 +175,14 @@ impl AddressSpace {
     }
 
     fn with(layout: Layout) -> Arc<Self> {
-        Arc::new(Self {
+        let space = Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             root: layout.tables.root(),
             running: CoreSet::new(),
             layout: SleepMutex::new(layout),
-        })
+        });
+        SPACES.lock().insert(space.id, Arc::downgrade(&space));
+        space
     }
 
     /// A number that no other space ever has.
@@ -201,6 +235,9 @@ impl AddressSpace {
         if request.reserve && is_private_write && length as u64 > frame::memory_info().total {
             return Err(Errno::ENOMEM);
         }
+        if let Backing::Object(object, _) = &request.backing {
+            object.note_mapped();
+        }
         let mut layout = self.layout.lock();
         let start = layout.place(&request, length)?;
         let range = page_range(start, length)?;
@@ -209,7 +246,7 @@ impl AddressSpace {
             _ => 0,
         };
         let total = (layout.areas.total() - replaced + length) as u64;
-        if total > layout.area_limit || layout.areas.iter().count() >= MAX_AREAS {
+        if total > layout.area_limit || layout.areas.len() >= MAX_AREAS {
             return Err(Errno::ENOMEM);
         }
         if request.placement == Placement::Replace {
@@ -323,18 +360,21 @@ impl AddressSpace {
         covered.then_some(()).ok_or(Errno::ENOMEM)
     }
 
-    /// Takes the pages of `object` from byte `from` on out of every mapping here: after
-    /// a truncation.
-    pub fn forget_object(&self, object: &Arc<MemoryObject>, from: u64) {
+    /// Takes the whole pages of `object` within these bytes out of every mapping here.
+    fn forget_object(&self, object: &MemoryObject, bytes: &Range<u64>) {
         let mut layout = self.layout.lock();
+        let in_area = |area: &Area, byte: u64, offset: u64| {
+            let distance = usize::try_from(byte.saturating_sub(offset)).unwrap_or(usize::MAX);
+            area.start.saturating_add(distance).min(area.end)
+        };
         let ranges: Vec<Range<usize>> = layout
             .areas
             .iter()
             .filter_map(|area| match &area.backing {
-                Backing::Object(mine, offset) if Arc::ptr_eq(mine, object) => {
-                    let skip = usize::try_from(from.saturating_sub(*offset)).ok()?;
-                    let start = area.start.checked_add(page_up(skip)?)?;
-                    (start < area.end).then_some(start..area.end)
+                Backing::Object(mine, offset) if mine.id() == object.id() => {
+                    let start = page_up(in_area(area, bytes.start, *offset))?;
+                    let end = in_area(area, bytes.end, *offset) / PAGE_SIZE * PAGE_SIZE;
+                    (start < end).then_some(start..end)
                 }
                 _ => None,
             })

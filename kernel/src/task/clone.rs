@@ -133,7 +133,7 @@ fn new_process(id: u32, parent: &Arc<Thread>, request: &Request) -> Result<Arc<P
         old.space().fork()?
     };
     let files = if has(flags, linux::CLONE_FILES) {
-        old.files()
+        old.files().share()
     } else {
         old.files().fork()?
     };

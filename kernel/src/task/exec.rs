@@ -415,8 +415,18 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
     let image = load(&mut call, &|path| fs::open_for_exec(path))?;
     let thread = super::current();
     let process = thread.process();
+    // What other processes share stays theirs: closing below must not reach it.
+    let old_files = process.files();
+    let own_files = old_files
+        .is_shared()
+        .then(|| old_files.fork())
+        .transpose()?;
+    drop(old_files);
     become_alone(process, &thread)?;
 
+    if let Some(files) = own_files {
+        process.replace_files(files);
+    }
     process.has_executed.store(true, Ordering::Relaxed);
     super::futex::leave_robust_list(&thread);
     thread.set_robust_list(Default::default());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::process::{self, NOT_ENDING, Process};
 use super::{futex, scheduler, signal, wait};
-use crate::fs::FdTable;
+use crate::fs::{FdTable, tty};
 use crate::memory::user;
 
 /// Makes every thread of `process` leave, with this wait status. The first call counts.
@@ -79,8 +79,10 @@ fn end_process(process: &Arc<Process>) {
     }
     crate::syscall::timers::drop_all(process);
     // Closing may sleep; afterwards nobody can reach the files through this process.
-    process.files().close_all();
     process.replace_files(Arc::new(FdTable::default()));
+    if process.id() == process.session_id() {
+        tty::leave(process.id());
+    }
     let space = process.replace_space(None);
     scheduler::leave_space();
     drop(space);

@@ -312,9 +312,10 @@ impl Process {
         self.files.lock().clone()
     }
 
+    /// Gives it another table; the old one's files are closed where nobody else has it.
     pub(super) fn replace_files(&self, files: Arc<FdTable>) {
         let old = core::mem::replace(&mut *self.files.lock(), files);
-        drop(old);
+        old.leave();
     }
 
     /// Its working directory and file mode mask.

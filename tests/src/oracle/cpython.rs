@@ -23,8 +23,18 @@ const TESTS: &str = "/home/user/cpython";
 const FORMER_MODULES: &[&str] = &["asyncore.py", "asynchat.py", "smtpd.py"];
 /// What none of the listed modules reads, or what is large beyond its use.
 const LEFT_OUT: &[&str] = &[
-    "__pycache__", "audiodata", "cjkencodings", "decimaltestdata", "imghdrdata", "libregrtest",
-    "sndhdrdata", "test_email", "test_importlib", "test_peg_generator", "test_tools", "xmltestdata",
+    "__pycache__",
+    "audiodata",
+    "cjkencodings",
+    "decimaltestdata",
+    "imghdrdata",
+    "libregrtest",
+    "sndhdrdata",
+    "test_email",
+    "test_importlib",
+    "test_peg_generator",
+    "test_tools",
+    "xmltestdata",
 ];
 /// Seconds for one test.
 const SECONDS_ON_LINUX: u32 = 20;
@@ -60,7 +70,10 @@ pub fn parse(output: &[u8]) -> (BTreeMap<String, Outcome>, bool) {
             is_whole |= note == "end";
         } else if let Some((id, rest)) = line.split_once(' ') {
             let (word, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-            let outcome = Outcome { word: word.to_owned(), reason: reason.to_owned() };
+            let outcome = Outcome {
+                word: word.to_owned(),
+                reason: reason.to_owned(),
+            };
             outcomes.insert(id.to_owned(), outcome);
         }
     }
@@ -78,10 +91,13 @@ pub fn parse(output: &[u8]) -> (BTreeMap<String, Outcome>, bool) {
 pub fn compare(groups: &[&str]) -> Result<usize> {
     packages::require(&[Need::Build, Need::Qemu, Need::Test])?;
     let images = build::images()?;
-    let linux_output = task(groups, SECONDS_ON_LINUX, None)?.on_linux_cached(&images, LIMIT_ON_LINUX)?;
+    let linux_output =
+        task(groups, SECONDS_ON_LINUX, None)?.on_linux_cached(&images, LIMIT_ON_LINUX)?;
     let (linux, is_whole) = parse(&linux_output);
     if !is_whole {
-        return Err(Error::Machine("CPython's tests broke off on Linux".to_owned()));
+        return Err(Error::Machine(
+            "CPython's tests broke off on Linux".to_owned(),
+        ));
     }
     let output = task(groups, SECONDS_HERE, None)?.on_roentgen(&images, LIMIT_HERE)?;
     let (mut here, is_whole) = parse(&output.stdout);
@@ -98,8 +114,15 @@ pub fn compare(groups: &[&str]) -> Result<usize> {
         }
         missing = only_on_linux(&linux, &here);
     }
-    let passing = linux.values().filter(|outcome| outcome.word == "ok").count();
-    println!("\n  {} ids pass on both, {} only on Linux", passing - missing.len(), missing.len());
+    let passing = linux
+        .values()
+        .filter(|outcome| outcome.word == "ok")
+        .count();
+    println!(
+        "\n  {} ids pass on both, {} only on Linux",
+        passing - missing.len(),
+        missing.len()
+    );
     for id in missing.iter().take(SHOWN) {
         match here.get(id) {
             Some(outcome) => println!("  {id} {} {}", outcome.word, outcome.reason),
@@ -107,13 +130,18 @@ pub fn compare(groups: &[&str]) -> Result<usize> {
         }
     }
     if passing < LEAST {
-        return Err(Error::Machine(format!("only {passing} ids pass on Linux: at least {LEAST} should")));
+        return Err(Error::Machine(format!(
+            "only {passing} ids pass on Linux: at least {LEAST} should"
+        )));
     }
     Ok(missing.len())
 }
 
 /// The ids that pass on Linux and not here.
-fn only_on_linux(linux: &BTreeMap<String, Outcome>, here: &BTreeMap<String, Outcome>) -> Vec<String> {
+fn only_on_linux(
+    linux: &BTreeMap<String, Outcome>,
+    here: &BTreeMap<String, Outcome>,
+) -> Vec<String> {
     linux
         .iter()
         .filter(|(_, outcome)| outcome.word == "ok")
@@ -122,7 +150,11 @@ fn only_on_linux(linux: &BTreeMap<String, Outcome>, here: &BTreeMap<String, Outc
         .collect()
 }
 
-fn second_try(images: &Images, groups: &[&str], ids: &[String]) -> Result<BTreeMap<String, Outcome>> {
+fn second_try(
+    images: &Images,
+    groups: &[&str],
+    ids: &[String],
+) -> Result<BTreeMap<String, Outcome>> {
     let output = task(groups, SECONDS_HERE, Some(ids))?.on_roentgen(images, LIMIT_HERE)?;
     Ok(parse(&output.stdout).0)
 }
@@ -140,7 +172,8 @@ fn task(groups: &[&str], seconds: u32, ids: Option<&[String]>) -> Result<Task> {
     if let Some(ids) = ids {
         let list = format!("{HOME}/only");
         task.arguments.push(format!("--only={list}"));
-        task.tree.insert(list, Node::File(0o644, ids.join("\n").into_bytes()));
+        task.tree
+            .insert(list, Node::File(0o644, ids.join("\n").into_bytes()));
     }
     ship(&mut task.tree)?;
     Ok(task)
@@ -181,7 +214,8 @@ mod tests {
 
     #[test]
     fn only_what_passes_there_and_not_here_counts() {
-        let (linux, is_whole) = parse(b"m.C.a ok\nm.C.b fail # x: y\nm.C.c ok\nm.C.d ok\n# m: 4\n# end\n");
+        let (linux, is_whole) =
+            parse(b"m.C.a ok\nm.C.b fail # x: y\nm.C.c ok\nm.C.d ok\n# m: 4\n# end\n");
         let (here, _) = parse(b"m.C.a ok\nm.C.b hang\nm.C.c error # E: no such\n");
         assert!(is_whole);
         assert_eq!(only_on_linux(&linux, &here), ["m.C.c", "m.C.d"]);

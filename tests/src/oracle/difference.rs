@@ -17,9 +17,15 @@ pub fn describe(linux: &[u8], roentgen: &[u8]) -> String {
     }
     let (left, right) = (lines(linux), lines(roentgen));
     if linux.len() != roentgen.len() {
-        let _ = writeln!(text, "    {} bytes on Linux, {} here", linux.len(), roentgen.len());
+        let _ = writeln!(
+            text,
+            "    {} bytes on Linux, {} here",
+            linux.len(),
+            roentgen.len()
+        );
     }
-    let differing = (0..left.len().max(right.len())).filter(|&line| left.get(line) != right.get(line));
+    let differing =
+        (0..left.len().max(right.len())).filter(|&line| left.get(line) != right.get(line));
     for line in differing.take(SHOWN) {
         let _ = writeln!(text, "    line {}:", line + 1);
         let _ = writeln!(text, "      linux    {}", shown(left.get(line)));

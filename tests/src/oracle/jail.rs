@@ -64,22 +64,41 @@ impl Jail {
             streams: [Stream::Pipe; 3],
             window: None,
         };
-        unpack(root.path(), Stdio::piped(), &initramfs::run_archive(&nobody, tree))?;
+        unpack(
+            root.path(),
+            Stdio::piped(),
+            &initramfs::run_archive(&nobody, tree),
+        )?;
         let python = root.path().join(PYTHON.trim_start_matches('/'));
         if python.is_file() {
             return Ok(Self { root });
         }
-        Err(Error::Machine(format!("{}: cpio did not unpack it", python.display())))
+        Err(Error::Machine(format!(
+            "{}: cpio did not unpack it",
+            python.display()
+        )))
     }
 
     /// Runs Python in the jail; the second half is its exit status, 128 + n for signal n.
     ///
     /// # Errors
     /// Where namespaces are refused.
-    pub fn run(&self, arguments: &[String], stdin: &[u8], limit: Duration) -> Result<(Vec<u8>, i32)> {
+    pub fn run(
+        &self,
+        arguments: &[String],
+        stdin: &[u8],
+        limit: Duration,
+    ) -> Result<(Vec<u8>, i32)> {
         let mut command = Command::new("timeout");
         command.args(["-s", "KILL", &limit.as_secs().to_string()]);
-        command.args(["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"]);
+        command.args([
+            "unshare",
+            "--mount",
+            "--pid",
+            "--net",
+            "--fork",
+            "--kill-child",
+        ]);
         if !is_root() {
             command.arg("--map-root-user");
         }
@@ -113,9 +132,13 @@ impl Jail {
                 .map(|output| (output.stdout, complaint, output.status))
                 .map_err(Error::io("unshare"))
         })?;
-        let status = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        let status = status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
         let complaint = String::from_utf8_lossy(&complaint);
-        if output.is_empty() && (complaint.starts_with("unshare: ") || complaint.starts_with("mount: ")) {
+        if output.is_empty()
+            && (complaint.starts_with("unshare: ") || complaint.starts_with("mount: "))
+        {
             return Err(Error::Missing(format!(
                 "the oracle needs namespaces (root, or user namespaces allowed): {}",
                 complaint.trim_end()
@@ -129,7 +152,12 @@ impl Jail {
 /// covers anyway; so what counts is what is there afterwards.
 fn unpack(root: &Path, input: Stdio, bytes: &[u8]) -> Result<()> {
     let mut child = Command::new("cpio")
-        .args(["--extract", "--make-directories", "--quiet", "--no-absolute-filenames"])
+        .args([
+            "--extract",
+            "--make-directories",
+            "--quiet",
+            "--no-absolute-filenames",
+        ])
         .args(["--unconditional", "--preserve-modification-time"])
         .current_dir(root)
         .stdin(input)

@@ -27,7 +27,9 @@ use crate::suite::Tier;
 #[must_use]
 pub fn tier() -> Tier {
     Tier::new("oracle")
-        .test("programs_write_and_end_as_they_do_on_linux", || verdict(programs::compare()))
+        .test("programs_write_and_end_as_they_do_on_linux", || {
+            verdict(programs::compare())
+        })
         .test("first_processes_write_and_end_as_they_do_on_linux", || {
             verdict(programs::compare_alone());
         })

@@ -74,13 +74,16 @@ impl Report {
                         return report;
                     };
                     report.unfinished.remove(name);
-                    report.endings.insert(name.to_owned(), Ending {
-                        status: status.to_owned(),
-                        expected: expected.to_owned(),
-                        seconds: seconds.parse().unwrap_or_default(),
-                        stdout: rest[..out].to_vec(),
-                        stderr: rest[out..size].to_vec(),
-                    });
+                    report.endings.insert(
+                        name.to_owned(),
+                        Ending {
+                            status: status.to_owned(),
+                            expected: expected.to_owned(),
+                            seconds: seconds.parse().unwrap_or_default(),
+                            stdout: rest[..out].to_vec(),
+                            stderr: rest[out..size].to_vec(),
+                        },
+                    );
                     rest = &rest[size + 1..];
                 }
                 _ => return report,
@@ -143,7 +146,11 @@ pub fn compare() -> Result<usize> {
         let part = Report::parse(&output.stdout);
         waiting.retain(|name| !part.endings.contains_key(name) && !part.unfinished.contains(name));
         if !part.unfinished.is_empty() || part.endings.is_empty() {
-            println!("\n  the machine ended during {:?}\n{}", part.unfinished, output.remarks());
+            println!(
+                "\n  the machine ended during {:?}\n{}",
+                part.unfinished,
+                output.remarks()
+            );
         }
         let is_stuck = part.endings.is_empty() && part.unfinished.is_empty();
         here.endings.extend(part.endings);
@@ -151,7 +158,10 @@ pub fn compare() -> Result<usize> {
             break;
         }
     }
-    println!("\n  {:<28} {:>6} {:>6} {:>9} {:>9}", "program", "linux", "here", "linux s", "here s");
+    println!(
+        "\n  {:<28} {:>6} {:>6} {:>9} {:>9}",
+        "program", "linux", "here", "linux s", "here s"
+    );
     let differing = names
         .iter()
         .filter(|name| !is_same(name, linux.endings.get(*name), here.endings.get(*name)))
@@ -163,7 +173,10 @@ pub fn compare() -> Result<usize> {
 /// Prints one program's line, and what differs.
 fn is_same(name: &str, linux: Option<&Ending>, here: Option<&Ending>) -> bool {
     let (Some(linux), Some(here)) = (linux, here) else {
-        println!("  {name:<28} has no result {}", if linux.is_none() { "on Linux" } else { "here" });
+        println!(
+            "  {name:<28} has no result {}",
+            if linux.is_none() { "on Linux" } else { "here" }
+        );
         return false;
     };
     println!(
@@ -173,10 +186,14 @@ fn is_same(name: &str, linux: Option<&Ending>, here: Option<&Ending>) -> bool {
     let difference = difference::describe(&linux.stdout, &here.stdout);
     print!("{difference}");
     if linux.status != linux.expected {
-        println!("    promises status {}; standard error on Linux:", linux.expected);
+        println!(
+            "    promises status {}; standard error on Linux:",
+            linux.expected
+        );
         println!("{}", indented(&linux.stderr));
     }
-    let is_same = difference.is_empty() && linux.status == here.status && linux.status == linux.expected;
+    let is_same =
+        difference.is_empty() && linux.status == here.status && linux.status == linux.expected;
     if !is_same {
         println!("{}", indented(&here.stderr));
     }
@@ -199,7 +216,10 @@ pub fn compare_alone() -> Result<usize> {
     let linux = linux_report(&images, &names)?;
     let mut differing = 0;
     println!();
-    for name in names.iter().filter(|name| ALONE.iter().any(|start| name.starts_with(start))) {
+    for name in names
+        .iter()
+        .filter(|name| ALONE.iter().any(|start| name.starts_with(start)))
+    {
         let mut task = Task::new(vec![path(name)])?;
         let input = task::source().join("programs").join(format!("{name}.in"));
         task.stdin = fs::read(input).unwrap_or_default();
@@ -223,9 +243,13 @@ mod tests {
 
     #[test]
     fn a_report_is_read_with_bytes_of_every_kind_in_it() {
-        let report = Report::parse(b"start a\nstart b\nresult a 7 7 0.25 4 2\n\nx\x00\xffe\n\nend\n");
+        let report =
+            Report::parse(b"start a\nstart b\nresult a 7 7 0.25 4 2\n\nx\x00\xffe\n\nend\n");
         let ending = &report.endings["a"];
-        assert_eq!((ending.status.as_str(), ending.expected.as_str()), ("7", "7"));
+        assert_eq!(
+            (ending.status.as_str(), ending.expected.as_str()),
+            ("7", "7")
+        );
         assert_eq!(ending.stdout, b"\nx\x00\xff");
         assert_eq!(ending.stderr, b"e\n");
         assert!(report.unfinished.contains("b") && !report.unfinished.contains("a"));
@@ -233,7 +257,11 @@ mod tests {
 
     #[test]
     fn a_report_that_breaks_off_keeps_what_was_whole() {
-        for cut in [b"start a\nresult a 0 0 1 5 0\nabc".as_slice(), b"start a\nresult a 0 0 1 9999999 0\n", b"start a\nres"] {
+        for cut in [
+            b"start a\nresult a 0 0 1 5 0\nabc".as_slice(),
+            b"start a\nresult a 0 0 1 9999999 0\n",
+            b"start a\nres",
+        ] {
             let report = Report::parse(cut);
             assert!(report.endings.is_empty());
             assert!(report.unfinished.contains("a"));

@@ -19,7 +19,9 @@ const MEMORY_MIB: u64 = 2048;
 /// Cores of the machine: programs run two at a time.
 const CORES: u32 = 2;
 /// What a few of the programs run in a shell, by the names of busybox's applets.
-const APPLETS: &[&str] = &["sh", "cat", "echo", "env", "false", "kill", "ls", "sleep", "true"];
+const APPLETS: &[&str] = &[
+    "sh", "cat", "echo", "env", "false", "kill", "ls", "sleep", "true",
+];
 
 /// Where the oracle's own files stand, on the host.
 #[must_use]
@@ -49,7 +51,11 @@ impl Task {
         for applet in APPLETS {
             tree.insert(format!("/bin/{applet}"), Node::Link(b"busybox".to_vec()));
         }
-        Ok(Self { tree, arguments, stdin: Vec::new() })
+        Ok(Self {
+            tree,
+            arguments,
+            stdin: Vec::new(),
+        })
     }
 
     /// Runs it on Linux; the second half is the exit status, 128 + n for signal n.
@@ -103,5 +109,8 @@ impl Task {
 /// The host's kernel, whose behaviour is the measure.
 fn host_kernel() -> String {
     let output = Command::new("uname").args(["-srvm"]).output();
-    output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).into_owned())
+    output.map_or_else(
+        |_| String::new(),
+        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
 }
