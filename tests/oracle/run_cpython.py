@@ -17,6 +17,8 @@ The same file runs on Linux and on Roentgen, under the same interpreter; what
 to compare and what to leave out is not decided here.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import fnmatch
@@ -33,6 +35,22 @@ import tomllib
 import unittest
 import warnings
 
+#: As in `typing`, which nothing here has to load.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Iterable, Iterator
+    from threading import Thread
+    from types import TracebackType
+    from typing import Any, Self, TypeAlias
+
+    #: A `TestCase` that also has an `oracle_id`, or what the loader and the suites
+    #: put in the place of one.
+    Test: TypeAlias = Any
+    #: What `sys.exc_info` returns.  There always is an exception's class, but the
+    #: methods of `TestResult` are declared as if there might be none.
+    Error: TypeAlias = tuple[Any, BaseException | None, TracebackType | None]
+
 #: Resources of `test.support` that may be used; not `cpu`, `gui`, `largefile`, …
 #: The network is the loopback device: tests run where there is no other.
 RESOURCES = ["subprocess", "decimal", "network", "walltime"]
@@ -46,7 +64,7 @@ MAX_RESTARTS = 40
 # --- In the process that runs one module -------------------------------------
 
 
-def walk(suite):
+def walk(suite: unittest.TestSuite) -> Iterator[Test]:
     """Yield the tests of a nested suite in their order."""
     for item in suite:
         if isinstance(item, unittest.TestSuite):
@@ -55,9 +73,9 @@ def walk(suite):
             yield item
 
 
-def name_tests(suite, module):
+def name_tests(suite: unittest.TestSuite, module: str) -> None:
     """Give every test of `suite` a unique id that starts with `module`."""
-    seen = {}
+    seen: dict[str, int] = {}
     for test in walk(suite):
         name = test.id().replace(" ", "_")
         name = name.removeprefix("test.").removeprefix("__main__.")
@@ -67,9 +85,9 @@ def name_tests(suite, module):
         test.oracle_id = name if count == 1 else f"{name}#{count}"
 
 
-def without(suite, unwanted):
+def without(suite: Iterable[Test], unwanted: Callable[[str], bool]) -> unittest.TestSuite:
     """Return `suite` with its nesting, but without the unwanted tests."""
-    kept = []
+    kept: list[Test] = []
     for item in suite:
         if isinstance(item, unittest.TestSuite):
             kept.append(without(item, unwanted))
@@ -81,32 +99,32 @@ def without(suite, unwanted):
 class LineResult(unittest.TestResult):
     """A test result that reports by lines on a descriptor."""
 
-    def __init__(self, descriptor):
+    def __init__(self, descriptor: int) -> None:
         super().__init__()
         self.descriptor = descriptor
         self.owner = os.getpid()
         self.started = 0.0
-        self.outcome = None
+        self.outcome: tuple[str, str] | None = None
 
-    def write(self, *words):
+    def write(self, *words: str) -> None:
         """Write one line, unless this is a forked copy of the test process."""
         if os.getpid() == self.owner:
             line = " ".join(words).replace("\n", " ") + "\n"
             os.write(self.descriptor, line.encode("utf-8", "replace"))
 
-    def startTest(self, test):
+    def startTest(self, test: Test) -> None:
         super().startTest(test)
         self.outcome = None
         self.started = time.monotonic()
         self.write("start", test.oracle_id)
 
-    def stopTest(self, test):
+    def stopTest(self, test: Test) -> None:
         super().stopTest(test)
         elapsed = time.monotonic() - self.started
         status, reason = self.outcome or ("ok", "")
         self.write("done", test.oracle_id, status, f"{elapsed:.2f}", reason)
 
-    def note(self, test, status, error=None):
+    def note(self, test: Test, status: str, error: Error | None = None) -> None:
         """Remember an outcome; the first bad one of a test counts."""
         reason = ""
         if error is not None:
@@ -120,46 +138,46 @@ class LineResult(unittest.TestResult):
         elif self.outcome is None or self.outcome[0] in ("ok", "skip"):
             self.outcome = status, reason
 
-    def addError(self, test, error):
+    def addError(self, test: Test, error: Error) -> None:
         self.note(test, "error", error)
 
-    def addFailure(self, test, error):
+    def addFailure(self, test: Test, error: Error) -> None:
         self.note(test, "fail", error)
 
-    def addSubTest(self, test, subtest, error):
+    def addSubTest(self, test: Test, subtest: Test, error: Error | None) -> None:
         if error is not None:
             failed = issubclass(error[0], test.failureException)
             self.note(test, "fail" if failed else "error", error)
 
-    def addSkip(self, test, reason):
+    def addSkip(self, test: Test, reason: str) -> None:
         self.note(getattr(test, "test_case", test), "skip")
 
-    def addExpectedFailure(self, test, error):
+    def addExpectedFailure(self, test: Test, error: Error) -> None:
         self.note(test, "xfail")
 
-    def addUnexpectedSuccess(self, test):
+    def addUnexpectedSuccess(self, test: Test) -> None:
         self.note(test, "fail")
 
 
 class ChildWatcher:
     """Stands in for what asyncio used to need to wait for processes."""
 
-    _threads = {}
+    _threads: dict[int, Thread] = {}
 
-    def attach_loop(self, loop):
+    def attach_loop(self, loop: AbstractEventLoop | None) -> None:
         """Do nothing: the loop waits by itself now."""
 
-    def close(self):
+    def close(self) -> None:
         """Do nothing."""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         pass
 
 
-def prepare_asyncio():
+def prepare_asyncio() -> None:
     """Give asyncio's tests the names that they ask for."""
     import asyncio
     from asyncio import events, unix_events
@@ -167,13 +185,13 @@ def prepare_asyncio():
     for kind in ("Safe", "Fast", "Threaded", "Pidfd"):
         for module in (asyncio, unix_events):
             setattr(module, f"{kind}ChildWatcher", ChildWatcher)
-    asyncio.set_child_watcher = lambda watcher: None
-    policy = events._AbstractEventLoopPolicy
+    setattr(asyncio, "set_child_watcher", lambda watcher: None)
+    policy: Any = events._AbstractEventLoopPolicy
     policy.get_child_watcher = lambda self: ChildWatcher()
     policy.set_child_watcher = lambda self, watcher: None
 
 
-def prepare():
+def prepare() -> None:
     """Make the tests of one Python fit the library of a later one."""
     from test import support
     from test.support import import_helper
@@ -183,17 +201,18 @@ def prepare():
     # without looking at the frozen ones finds nothing.
     import_helper.frozen_modules = lambda enabled=True: contextlib.nullcontext()
     # Modules of the tests' own Python that the later one would refuse.
-    warnings._deprecated = lambda *arguments, **keywords: None
+    setattr(warnings, "_deprecated", lambda *arguments, **keywords: None)
     # Names that have moved or gone since.
     prepare_asyncio()
     import logging
 
-    logging._acquireLock = logging._lock.acquire
-    logging._releaseLock = logging._lock.release
+    inside: Any = logging
+    inside._acquireLock = inside._lock.acquire
+    inside._releaseLock = inside._lock.release
     sys.modules["_compression"] = importlib.import_module("compression._common._streams")
 
 
-def run_module(module, descriptor, todo):
+def run_module(module: str, descriptor: int, todo: list[str]) -> None:
     """Run one module's tests.
 
     Each line of `todo` has a mark and an id: `-` leaves out what matches, `=` is
@@ -212,7 +231,7 @@ def run_module(module, descriptor, todo):
         return
     name_tests(suite, module)
 
-    def unwanted(name):
+    def unwanted(name: str) -> bool:
         return (
             name in done
             or (only and name not in only)
@@ -230,18 +249,18 @@ def run_module(module, descriptor, todo):
 class Module:
     """One module's run: its process, what is done, what is under way."""
 
-    def __init__(self, name, options, todo):
+    def __init__(self, name: str, options: argparse.Namespace, todo: list[str]) -> None:
         self.name = name
         self.options = options
         self.todo = todo
-        self.done = set()
+        self.done: set[str] = set()
         self.restarts = 0
         self.seconds = 0.0
         self.start()
 
-    def start(self):
+    def start(self) -> None:
         """Start the module's process, to run all that is not done."""
-        self.current = None
+        self.current: str | None = None
         self.ended = False
         self.pending = b""
         self.deadline = time.monotonic() + LOAD_FACTOR * self.options.timeout
@@ -272,7 +291,7 @@ class Module:
         )
         os.close(writer)
 
-    def stop(self):
+    def stop(self) -> int:
         """End the process and all it has started; return its status."""
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -283,7 +302,7 @@ class Module:
         shutil.rmtree(self.directory, ignore_errors=True)
         return status
 
-    def read(self):
+    def read(self) -> bool:
         """Take what has arrived in the pipe; return whether it is at its end."""
         data = os.read(self.pipe, 65536)
         *lines, self.pending = (self.pending + data).split(b"\n")
@@ -291,7 +310,7 @@ class Module:
             self.take(line.decode("utf-8", "replace"))
         return not data
 
-    def take(self, line):
+    def take(self, line: str) -> None:
         """Handle one line of the module's process."""
         now = time.monotonic()
         kind, _, rest = line.partition(" ")
@@ -307,7 +326,7 @@ class Module:
         elif kind == "end":
             self.ended = True
 
-    def report(self, name, status, seconds, reason=""):
+    def report(self, name: str, status: str, seconds: float, reason: str = "") -> None:
         """Print one test's result."""
         self.done.add(name)
         self.seconds += seconds
@@ -318,7 +337,7 @@ class Module:
             words.append(reason)
         print(*words, flush=True)
 
-    def lost(self, status, why):
+    def lost(self, status: str, why: str) -> bool:
         """Record that the process is gone; return whether to start again."""
         self.restarts += 1
         if self.current is not None:
@@ -328,7 +347,7 @@ class Module:
             return False
         return True
 
-    def step(self, readable):
+    def step(self, readable: bool) -> bool:
         """Look after the process; return whether the module is still running."""
         at_end = readable and self.read()
         # The end of the pipe alone says too little: what a test has started may
@@ -355,15 +374,17 @@ class Module:
         return restart
 
 
-def belongs(identifier, module):
+def belongs(identifier: str, module: str) -> bool:
     """Return whether a test's id, or a pattern of ids, is one of the module's."""
     return identifier.startswith((f"{module}.", f"{module}:", "*")) or identifier == module
 
 
-def run_all(modules, options, patterns, only):
+def run_all(
+    modules: list[str], options: argparse.Namespace, patterns: list[str], only: list[str]
+) -> None:
     """Run the modules, `options.jobs` at a time; only some ids if there are any."""
     waiting = list(reversed(modules))
-    running = []
+    running: list[Module] = []
     while waiting or running:
         while waiting and len(running) < options.jobs:
             name = waiting.pop()
@@ -380,7 +401,7 @@ def run_all(modules, options, patterns, only):
     print("# end", flush=True)
 
 
-def main():
+def main() -> None:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(description="run CPython's tests")
     parser.add_argument("--list", help="modules and excluded ids, as TOML")
@@ -405,7 +426,8 @@ def main():
         run_module(options.modules[0], int(descriptor), lines)
         os._exit(0)  # not held up by threads that a test left behind
 
-    modules, patterns = options.modules, []
+    modules: list[str] = options.modules
+    patterns: list[str] = []
     if options.list:
         with open(options.list, "rb") as file:
             plan = tomllib.load(file)
@@ -413,7 +435,7 @@ def main():
             name for group in options.groups.split(",") for name in plan["modules"][group]
         ]
         patterns = [pattern for group in plan.get("exclude", []) for pattern in group["ids"]]
-    only = []
+    only: list[str] = []
     if options.only:
         with open(options.only, encoding="utf-8") as file:
             only = file.read().split()

@@ -18,6 +18,8 @@ standard error, and a newline.  STATUS is `-` for a program that ran out of time
 The last line is `end`.  The same file runs on Linux and on Roentgen.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
@@ -29,6 +31,11 @@ import sys
 import tempfile
 import time
 
+#: As in `typing`, which nothing here has to load.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 #: How much of a program's standard error is passed on.
 ERROR_SIZE = 2000
 
@@ -36,16 +43,16 @@ ERROR_SIZE = 2000
 class Program:
     """A program that is running."""
 
-    def __init__(self, path, timeout):
+    def __init__(self, path: str, timeout: float) -> None:
         self.name = os.path.basename(path).removesuffix(".py")
         with open(path, encoding="utf-8") as file:
-            notes = dict(re.findall(r"^# oracle: (\w+)=(.*)$", file.read(), re.M))
+            notes: dict[str, str] = dict(re.findall(r"^# oracle: (\w+)=(.*)$", file.read(), re.M))
         self.expected = int(notes.get("status", 0))
         self.scratch = tempfile.mkdtemp(prefix="oracle-")
         self.directory = os.path.join(self.scratch, "directory")
         os.mkdir(self.directory)
         source = path.removesuffix(".py") + ".in"
-        self.streams = [
+        self.streams: list[BinaryIO] = [
             open(source if os.path.exists(source) else os.devnull, "rb"),
             open(os.path.join(self.scratch, "stdout"), "w+b"),
             open(os.path.join(self.scratch, "stderr"), "w+b"),
@@ -63,7 +70,7 @@ class Program:
             env={"PATH": "/usr/bin:/bin", "HOME": self.scratch, "LANG": "C.UTF-8", "TZ": "UTC"},
         )
 
-    def step(self):
+    def step(self) -> bool:
         """Return whether the program is still running; report it if not."""
         status = self.process.poll()
         if status is None and time.monotonic() < self.deadline:
@@ -93,13 +100,13 @@ class Program:
         return False
 
 
-def write(data):
+def write(data: bytes) -> None:
     """Write all of it."""
     while data:
         data = data[os.write(1, data) :]
 
 
-def main():
+def main() -> None:
     """Run the programs that the command line names."""
     parser = argparse.ArgumentParser(description="run the oracle's programs")
     parser.add_argument("--jobs", type=int, default=1, help="how many at once")
@@ -107,7 +114,7 @@ def main():
     parser.add_argument("programs", nargs="+", metavar="PROGRAM")
     options = parser.parse_args()
     waiting = [os.path.abspath(path) for path in reversed(options.programs)]
-    running = []
+    running: list[Program] = []
     while waiting or running:
         while waiting and len(running) < options.jobs:
             running.append(Program(waiting.pop(), options.timeout))

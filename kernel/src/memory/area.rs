@@ -136,7 +136,7 @@ impl AreaMap {
 
     /// How many areas there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.areas.len()
     }
 

@@ -246,7 +246,7 @@ impl AddressSpace {
             _ => 0,
         };
         let total = (layout.areas.total() - replaced + length) as u64;
-        if total > layout.area_limit || layout.areas.len() >= MAX_AREAS {
+        if total > layout.area_limit || layout.areas.count() >= MAX_AREAS {
             return Err(Errno::ENOMEM);
         }
         if request.placement == Placement::Replace {
