@@ -361,7 +361,7 @@ fn arch_prctl([code, address, ..]: [usize; 6]) -> Result<usize> {
     }
 }
 
-fn prctl([option, argument, ..]: [usize; 6]) -> Result<usize> {
+fn prctl([option, argument, length, rest @ .., _]: [usize; 6]) -> Result<usize> {
     use linux_raw_sys::prctl;
     match option as u32 {
         prctl::PR_SET_NAME => {
@@ -380,6 +380,15 @@ fn prctl([option, argument, ..]: [usize; 6]) -> Result<usize> {
             name[..text.len()].copy_from_slice(&text);
             user::copy_out(argument, &name)?;
             Ok(0)
+        }
+        prctl::PR_GET_AUXV => {
+            if rest != [0, 0] {
+                return Err(Errno::EINVAL);
+            }
+            let words = task::current_process().program().auxiliary;
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            user::copy_out(argument, &bytes[..bytes.len().min(length)])?;
+            Ok(bytes.len())
         }
         prctl::PR_GET_DUMPABLE => Ok(1),
         prctl::PR_SET_DUMPABLE if argument <= 1 => Ok(0),

@@ -95,7 +95,7 @@ fn sigprocmask([how, new, old, size, ..]: [usize; 6]) -> Result<usize> {
             linux::SIG_SETMASK => set,
             _ => return Err(Errno::EINVAL),
         };
-        thread.signals().set_blocked(after);
+        thread.set_blocked(after);
     }
     if old != 0 {
         user::write(old, &before)?;
@@ -126,11 +126,11 @@ fn sigtimedwait([set, to, timeout, size, ..]: [usize; 6]) -> Result<usize> {
     if let Some(info) = signal::take(&thread, wanted) {
         return tell(&info, to);
     }
-    thread.signals().set_blocked(before & !wanted);
+    thread.set_blocked(before & !wanted);
     let never = WaitQueue::new();
     let result = never.wait_until(deadline, || None::<()>);
     let taken = signal::take(&thread, wanted);
-    thread.signals().set_blocked(before);
+    thread.set_blocked(before);
     match (taken, result) {
         (Some(info), _) => tell(&info, to),
         (None, Err(WaitError::TimedOut)) => Err(Errno::EAGAIN),
@@ -152,7 +152,7 @@ fn sigsuspend([set, size, ..]: [usize; 6]) -> Result<usize> {
 /// Waits for a signal with another mask. Always ends with `EINTR`, after the handler.
 fn suspend(mask: u64) -> Result<usize> {
     let thread = task::current();
-    thread.signals().with_mask(mask, || {
+    thread.with_blocked(mask, || {
         let never = WaitQueue::new();
         let _ = never.wait_until(None, || None::<()>);
     });

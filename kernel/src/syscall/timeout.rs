@@ -137,5 +137,5 @@ pub fn with_signal_mask<T>(
         return Err(Errno::EINVAL);
     }
     let mask: u64 = user::read(mask)?;
-    crate::task::current().signals().with_mask(mask, wait)
+    crate::task::current().with_blocked(mask, wait)
 }

@@ -200,7 +200,9 @@ fn new_thread(
         (fs, gs),
         parent.name(),
     )?;
-    thread.signals().set_blocked(parent.signals().blocked());
+    thread
+        .signals()
+        .start_with_blocked(parent.signals().blocked());
     if !has(request.flags, linux::CLONE_VM) || has(request.flags, linux::CLONE_VFORK) {
         thread
             .signals()

@@ -370,10 +370,11 @@ fn build_stack(
     words.push(0);
     words.extend(environment.iter().map(|at| (strings_at + at) as u64));
     words.push(0);
+    let vector_at = words.len();
     for (kind, value) in auxiliary {
         words.extend([u64::from(kind), value]);
     }
-    words.extend([0, 0]);
+    words.extend([u64::from(auxvec::AT_NULL), 0]);
     let stack_pointer = (strings_at - words.len() * 8) & !15;
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     write_remote(space, strings_at, &strings)?;
@@ -382,6 +383,7 @@ fn build_stack(
         executable: call.path.clone(),
         arguments: (strings_at, strings_at + arguments_end),
         environment: (strings_at + arguments_end, strings_at + environment_end),
+        auxiliary: words[vector_at..].into(),
     };
     Ok((stack_pointer as u64, program))
 }

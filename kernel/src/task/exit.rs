@@ -49,6 +49,7 @@ pub fn exit_thread() -> ! {
     if is_last {
         end_process(&process);
     } else {
+        signal::choose_again(&process);
         release_vfork(&process);
     }
     drop(process);

@@ -48,7 +48,7 @@ fn default_limits() -> [Limit; LIMITS] {
 }
 
 /// What `/proc` tells about the program.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Program {
     /// Path of the ELF file.
     pub executable: Vec<u8>,
@@ -56,6 +56,20 @@ pub struct Program {
     pub arguments: (usize, usize),
     /// The same for the environment.
     pub environment: (usize, usize),
+    /// The auxiliary vector: pairs of words, the last one `AT_NULL` (System V ABI,
+    /// AMD64 supplement, 3.4.3).
+    pub auxiliary: Arc<[u64]>,
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self {
+            executable: Vec::new(),
+            arguments: (0, 0),
+            environment: (0, 0),
+            auxiliary: Arc::new([]),
+        }
+    }
 }
 
 /// Process state that `wait` sees.

@@ -178,9 +178,7 @@ impl Thread {
     /// process is ending.
     #[must_use]
     pub fn has_pending_signal(&self) -> bool {
-        self.must_leave()
-            || (self.signals.pending() | self.process.signals().pending()) & !self.signals.blocked()
-                != 0
+        self.must_leave() || self.has_signal()
     }
 
     /// Whether there is something to do before it enters user mode.

@@ -52,6 +52,7 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
         )
     };
     let mut entries = vec![
+        ("auxv", text(status::auxv, 0o400)),
         ("cgroup", text(|_, _| Ok(b"0::/\n".to_vec()), 0o444)),
         ("cmdline", text(status::cmdline, 0o444)),
         ("comm", text(status::comm, 0o644)),

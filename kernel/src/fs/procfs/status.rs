@@ -36,6 +36,11 @@ pub(super) fn environ(process: &Process, _thread: u32) -> Result<Vec<u8>> {
     Ok(memory(process, process.environment_range()))
 }
 
+pub(super) fn auxv(process: &Process, _thread: u32) -> Result<Vec<u8>> {
+    let words = process.program().auxiliary;
+    Ok(words.iter().flat_map(|word| word.to_ne_bytes()).collect())
+}
+
 pub(super) fn comm(process: &Process, _thread: u32) -> Result<Vec<u8>> {
     let mut name = process.name();
     name.push(b'\n');

@@ -5,6 +5,8 @@
 //! return address, `ucontext_t`, `siginfo_t`, and above them the FPU state in XSAVE's
 //! format with the words that tell user code about its size.
 
+use core::sync::atomic::Ordering;
+
 use linux_raw_sys::general as linux;
 
 use super::info::SIZE as INFO_SIZE;
@@ -86,6 +88,7 @@ fn restart_result() -> u64 {
 /// Handles what is pending for `thread`, which is about to return to user mode with
 /// `frame`. Interrupts are on.
 pub fn handle_pending(thread: &Thread, frame: &mut TrapFrame) {
+    let is_chosen = thread.signals.is_chosen.swap(false, Ordering::SeqCst);
     loop {
         let process = thread.process();
         if thread.must_leave() {
@@ -95,7 +98,13 @@ pub fn handle_pending(thread: &Thread, frame: &mut TrapFrame) {
             wait::stay_stopped(process);
             continue;
         }
-        let Some(info) = super::take(thread, !thread.signals.blocked()) else {
+        let wanted = !thread.signals.blocked();
+        let taken = if is_chosen {
+            super::take(thread, wanted)
+        } else {
+            thread.signals.pending.take(wanted)
+        };
+        let Some(info) = taken else {
             break;
         };
         let action = process.signals().action(info.signal);
@@ -106,13 +115,18 @@ pub fn handle_pending(thread: &Thread, frame: &mut TrapFrame) {
                 let may_restart = action.flags & u64::from(linux::SA_RESTART) != 0;
                 finish_interrupted_call(frame, may_restart);
                 enter_handler(thread, frame, info, action);
+                // More may wait behind it.
+                thread
+                    .signals
+                    .is_chosen
+                    .fetch_or(is_chosen, Ordering::SeqCst);
                 return;
             }
         }
     }
     finish_interrupted_call(frame, true);
     if let Some(mask) = thread.signals.saved.lock().take() {
-        thread.signals.set_blocked(mask);
+        thread.set_blocked(mask);
     }
 }
 
@@ -154,7 +168,7 @@ fn enter_handler(thread: &Thread, frame: &mut TrapFrame, info: SigInfo, action: 
     if action.flags & u64::from(linux::SA_NODEFER) == 0 {
         mask |= bit(info.signal);
     }
-    thread.signals.set_blocked(mask);
+    thread.set_blocked(mask);
     if action.flags & u64::from(linux::SA_RESETHAND) != 0 {
         let reset = Action::default();
         thread
@@ -326,7 +340,7 @@ pub fn return_from_handler(thread: &Thread, frame: &mut TrapFrame) -> Result<()>
     frame.cs = u64::from(USER_CODE);
     frame.ss = u64::from(USER_DATA);
     frame.vector = 0;
-    thread.signals.set_blocked(saved.mask);
+    thread.set_blocked(saved.mask);
     let stack = super::AlternateStack {
         start: saved.stack_start as usize,
         length: saved.stack_length as usize,

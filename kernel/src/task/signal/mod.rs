@@ -9,7 +9,7 @@ pub mod timers;
 
 pub use info::SigInfo;
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -179,6 +179,10 @@ pub struct AlternateStack {
 pub struct ThreadSignals {
     pending: PendingSet,
     blocked: AtomicU64,
+    /// Whether it looks at its process's signals too: it was chosen for one. Others that
+    /// do not block it leave it alone, so that a signal reaches the thread that Linux
+    /// would choose, which may be asleep, and not whoever leaves the kernel next.
+    is_chosen: AtomicBool,
     /// The mask to restore when a call that replaced it returns (`sigsuspend`, `ppoll`).
     pub(super) saved: IrqLock<Option<u64>>,
     alternate_stack: IrqLock<AlternateStack>,
@@ -189,6 +193,7 @@ impl ThreadSignals {
         Self {
             pending: PendingSet::new(),
             blocked: AtomicU64::new(0),
+            is_chosen: AtomicBool::new(false),
             saved: IrqLock::new(None),
             alternate_stack: IrqLock::new(AlternateStack {
                 start: 0,
@@ -210,24 +215,19 @@ impl ThreadSignals {
         self.blocked.load(Ordering::SeqCst)
     }
 
-    /// Blocks these and no others; `SIGKILL` and `SIGSTOP` stay.
-    pub fn set_blocked(&self, mask: u64) {
+    /// The first mask of a new thread.
+    pub(super) fn start_with_blocked(&self, mask: u64) {
         self.blocked.store(mask & !UNSTOPPABLE, Ordering::SeqCst);
     }
 
-    /// Runs a blocking call with another mask (`ppoll`, `sigsuspend`). If a signal ends
-    /// it, the old mask comes back after the signal was delivered; else at once.
-    pub fn with_mask<T>(&self, mask: u64, call: impl FnOnce() -> T) -> T {
-        let old = self.blocked();
-        self.set_blocked(mask);
-        let result = call();
-        let thread = super::current();
-        if thread.has_pending_signal() {
-            *self.saved.lock() = Some(old);
+    /// Mask of what it would take on its way to user mode, where it was not blocked.
+    fn visible(&self, process: &ProcessSignals) -> u64 {
+        let own = self.pending.mask();
+        if self.is_chosen.load(Ordering::SeqCst) {
+            own | process.pending.mask()
         } else {
-            self.set_blocked(old);
+            own
         }
-        result
     }
 
     /// Whether a call left a mask to be restored.
@@ -319,6 +319,58 @@ impl ProcessSignals {
     }
 }
 
+impl Thread {
+    /// Whether a signal waits for it that it does not block.
+    #[must_use]
+    pub fn has_signal(&self) -> bool {
+        self.signals.visible(self.process().signals()) & !self.signals.blocked() != 0
+    }
+
+    /// Blocks these signals and no others; `SIGKILL` and `SIGSTOP` stay. For the current
+    /// thread. What it no longer blocks it takes; what it blocks now, another thread.
+    pub fn set_blocked(&self, mask: u64) {
+        let mask = mask & !UNSTOPPABLE;
+        let before = self.signals.blocked.swap(mask, Ordering::SeqCst);
+        let pending = self.process().signals().pending.mask();
+        if pending & before & !mask != 0 {
+            self.signals.is_chosen.store(true, Ordering::SeqCst);
+        }
+        if pending & !before & mask != 0 {
+            choose_again(self.process());
+        }
+    }
+
+    /// Runs a blocking call with another mask (`ppoll`, `sigsuspend`). If a signal ends
+    /// it, the old mask comes back after the signal was delivered; else at once. For the
+    /// current thread.
+    pub fn with_blocked<T>(&self, mask: u64, call: impl FnOnce() -> T) -> T {
+        let old = self.signals.blocked();
+        self.set_blocked(mask);
+        let result = call();
+        if self.has_pending_signal() {
+            *self.signals.saved.lock() = Some(old);
+        } else {
+            self.set_blocked(old);
+        }
+        result
+    }
+}
+
+/// Chooses a thread for each signal that waits for the process: the one that was chosen
+/// has ended, or blocks it now.
+pub(super) fn choose_again(process: &Process) {
+    let pending = process.signals().pending.mask();
+    if pending == 0 {
+        return;
+    }
+    for thread in process.threads() {
+        if pending & !thread.signals.blocked() != 0 {
+            thread.signals.is_chosen.store(true, Ordering::SeqCst);
+            interrupt(&thread);
+        }
+    }
+}
+
 /// Takes one pending signal of `wanted` for `thread`, its own before the process's.
 #[must_use]
 pub fn take(thread: &Thread, wanted: u64) -> Option<SigInfo> {
@@ -326,7 +378,7 @@ pub fn take(thread: &Thread, wanted: u64) -> Option<SigInfo> {
     own.or_else(|| thread.process().signals().pending.take(wanted))
 }
 
-/// Sends a signal to a process: any thread that does not block it takes it.
+/// Sends a signal to a process: its first thread that does not block it takes it.
 pub fn send_to_process(process: &Process, info: SigInfo) {
     let threads = process.threads();
     if !before_sending(process, info, &threads, None) {
@@ -334,13 +386,13 @@ pub fn send_to_process(process: &Process, info: SigInfo) {
     }
     process.signals().pending.add(info);
     process.signals().arrivals.wake_all();
-    // One that does not block it; else all, because one may wait for it (sigtimedwait).
+    // Where all block it, the first to unblock it sees it.
     let taker = threads
         .iter()
         .find(|thread| thread.signals.blocked() & bit(info.signal) == 0);
-    match taker {
-        Some(thread) => interrupt(thread),
-        None => threads.iter().for_each(interrupt),
+    if let Some(thread) = taker {
+        thread.signals.is_chosen.store(true, Ordering::SeqCst);
+        interrupt(thread);
     }
 }
 
