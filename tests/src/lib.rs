@@ -10,6 +10,7 @@
 //! | [`cli`] | the command line of `run.sh` |
 //! | [`suite`] | tests in tiers, each with a time budget |
 //! | [`oracle`] | the same programs on Linux and here, compared |
+//! | [`speed`] | starting and calls, measured against the control |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
 //! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
@@ -30,6 +31,7 @@ pub mod project;
 pub mod quality;
 pub mod share;
 pub mod size;
+pub mod speed;
 pub mod suite;
 pub mod symbols;
 pub mod toolchain;
