@@ -34,7 +34,10 @@ fn counters(buffer: usize, size: usize) -> Result<usize> {
     let _ = writeln!(text, "memory_free_counted {}", frame::count_free());
     let _ = writeln!(text, "threads {}", process::thread_count());
     let _ = writeln!(text, "futex_waiters {}", futex::waiting());
+    let calls: u64 = cpu::all().map(|core| core.system_calls()).sum();
+    let _ = writeln!(text, "system_calls {calls}");
     for core in cpu::all() {
+        let _ = writeln!(text, "core{}_system_calls {}", core.id, core.system_calls());
         let _ = writeln!(
             text,
             "core{}_interrupts {}",

@@ -120,7 +120,7 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
     Ok(id)
 }
 
-fn new_process(id: u32, parent: &Arc<Thread>, request: &Request) -> Result<Arc<Process>> {
+fn new_process(id: u32, parent: &Thread, request: &Request) -> Result<Arc<Process>> {
     let old = parent.process();
     let (limit, _) = old.limit(linux::RLIMIT_NPROC);
     if process::thread_count() as u64 >= limit {
@@ -159,7 +159,7 @@ fn new_process(id: u32, parent: &Arc<Thread>, request: &Request) -> Result<Arc<P
 fn new_thread(
     id: u32,
     process: &Arc<Process>,
-    parent: &Arc<Thread>,
+    parent: &Thread,
     request: &Request,
     frame: &TrapFrame,
 ) -> Result<Arc<Thread>> {

@@ -462,7 +462,7 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
 }
 
 /// Ends all other threads of the process, and waits until they have left.
-fn become_alone(process: &Arc<Process>, thread: &Arc<Thread>) -> Result<()> {
+fn become_alone(process: &Process, thread: &Thread) -> Result<()> {
     let others = process.threads().len() > 1;
     if !others {
         return Ok(());
@@ -476,7 +476,7 @@ fn become_alone(process: &Arc<Process>, thread: &Arc<Thread>) -> Result<()> {
         return Err(Errno::EAGAIN);
     }
     for other in process.threads() {
-        if !Arc::ptr_eq(&other, thread) {
+        if other.id() != thread.id() {
             signal::interrupt(&other);
         }
     }
