@@ -144,7 +144,10 @@ extern "C" fn finish_boot() -> ! {
     else {
         unreachable!("the first half made it");
     };
-    cpu::start::start_others(discovery);
+    // For the test of what a core that does not exist does to the boot.
+    let phantoms = command_line.value("phantom_cores").map(str::parse);
+    let phantoms = phantoms.and_then(Result::ok).unwrap_or(0);
+    cpu::start::start_others(discovery, phantoms);
     first_process::start(command_line);
     x86_64::instructions::interrupts::enable();
     task::scheduler::run()
