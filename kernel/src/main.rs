@@ -23,6 +23,7 @@ mod entropy;
 mod errno;
 mod first_process;
 mod fs;
+mod inject;
 mod log;
 mod memory;
 mod panic;
@@ -102,6 +103,7 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
         env!("CARGO_PKG_VERSION"),
         if magic == 0 { "PVH" } else { "multiboot2" }
     );
+    log!("cpu: {}", cpu::control::enabled_features());
     log_memory(&boot, archive);
 
     let discovery = cpu::start::discover(&boot);

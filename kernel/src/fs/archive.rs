@@ -86,7 +86,11 @@ impl Unpacker {
             if kind == Kind::Directory && there.kind() == Kind::Directory {
                 // /proc and /sys are what the kernel says they are.
                 let is_ours = there.as_any().is::<Node>();
-                return if is_ours { self.finish(entry, &there) } else { Ok(()) };
+                return if is_ours {
+                    self.finish(entry, &there)
+                } else {
+                    Ok(())
+                };
             }
             if there.kind() == Kind::CharacterDevice {
                 return Ok(());
