@@ -425,6 +425,12 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
         .transpose()?;
     drop(old_files);
     become_alone(process, &thread)?;
+    if thread.id() != process.id() {
+        // The others are gone, the old leader among them.
+        process::forget_thread(thread.id());
+        thread.set_id(process.id());
+        process::register_thread(&thread.to_arc());
+    }
 
     if let Some(files) = own_files {
         process.replace_files(files);
