@@ -6,7 +6,7 @@ use x86_64::instructions::interrupts as flag;
 use x86_64::registers::control::Cr2;
 
 use super::entry::{SYSTEM_CALL, TrapFrame};
-use super::{control, copy, interrupts, stop};
+use super::{control, copy, fpu, interrupts, stop};
 use crate::memory::area::Protection;
 use crate::memory::fault::FaultError;
 use crate::memory::stacks;
@@ -175,8 +175,8 @@ fn user_exception(frame: &TrapFrame) {
         3 => (linux::SIGTRAP, info::SI_KERNEL, 0),
         // ILL_ILLOPN
         6 => (linux::SIGILL, 2, frame.rip as usize),
-        // FPE_FLTINV stands for all of x87's and SSE's.
-        16 | 19 => (linux::SIGFPE, 7, frame.rip as usize),
+        16 => (linux::SIGFPE, float_code(fpu::x87_exceptions()), frame.rip as usize),
+        19 => (linux::SIGFPE, float_code(fpu::sse_exceptions()), frame.rip as usize),
         // BUS_ADRALN
         17 => (linux::SIGBUS, 1, 0),
         12 => (linux::SIGBUS, info::SI_KERNEL, 0),
@@ -189,6 +189,26 @@ fn user_exception(frame: &TrapFrame) {
         frame.rip
     );
     signal::send_fault(&thread, SigInfo::fault(signal, code, address));
+}
+
+/// The code of a SIGFPE for unmasked exceptions (Intel SDM vol. 1, 8.5 and 11.5.2).
+fn float_code(exceptions: u32) -> i32 {
+    const INVALID: u32 = 1;
+    const DIVISION_BY_ZERO: u32 = 4;
+    const OVERFLOW: u32 = 8;
+    const UNDERFLOW_OR_DENORMAL: u32 = 0x12;
+    // FPE_FLTINV, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES
+    if exceptions & INVALID != 0 {
+        7
+    } else if exceptions & DIVISION_BY_ZERO != 0 {
+        3
+    } else if exceptions & OVERFLOW != 0 {
+        4
+    } else if exceptions & UNDERFLOW_OR_DENORMAL != 0 {
+        5
+    } else {
+        6
+    }
 }
 
 /// NMI, double fault and machine check, on their own stacks.

@@ -154,7 +154,7 @@ fn read_strings(mut address: usize) -> Result<Vec<Vec<u8>>> {
         if pointer == 0 {
             return Ok(strings);
         }
-        let left = exec::ARGUMENT_LIMIT - total;
+        let left = (exec::ARGUMENT_LIMIT - total).min(exec::STRING_LIMIT);
         let string = user::read_string(pointer, left).map_err(|error| match error {
             Errno::ENAMETOOLONG => Errno::E2BIG,
             other => other,

@@ -31,7 +31,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_sigaltstack => sigaltstack(args),
         linux::__NR_pause => suspend(task::current().signals().blocked()),
         linux::__NR_kill => kill(args),
-        linux::__NR_tkill => tgkill([usize::MAX, args[0], args[1], 0, 0, 0]),
+        linux::__NR_tkill => send_to_thread(None, args[0], args[1]),
         linux::__NR_tgkill => tgkill(args),
         _ => return None,
     })
@@ -227,12 +227,20 @@ fn kill([pid, number, ..]: [usize; 6]) -> Result<usize> {
 }
 
 fn tgkill([group, id, number, ..]: [usize; 6]) -> Result<usize> {
+    if group as i32 <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    send_to_thread(Some(group as u32), id, number)
+}
+
+/// A signal to a thread, which must be in `group` where that is given.
+fn send_to_thread(group: Option<u32>, id: usize, number: usize) -> Result<usize> {
     let number = number as u32;
-    if number > signal::COUNT || id as i32 <= 0 || group == 0 {
+    if number > signal::COUNT || id as i32 <= 0 {
         return Err(Errno::EINVAL);
     }
     let thread = process::find_thread(id as u32).ok_or(Errno::ESRCH)?;
-    if group != usize::MAX && thread.process().id() != group as u32 {
+    if group.is_some_and(|group| thread.process().id() != group) {
         return Err(Errno::ESRCH);
     }
     if !may_signal(thread.process(), number) {

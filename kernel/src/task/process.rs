@@ -9,7 +9,7 @@ use linux_raw_sys::general as linux;
 use super::signal::{ProcessSignals, SigInfo};
 use super::thread::Thread;
 use crate::errno::{Errno, Result};
-use crate::fs::{FdTable, FsContext};
+use crate::fs::{FdTable, FsContext, OpenFile};
 use crate::memory::space::AddressSpace;
 use crate::sync::{IrqLock, SleepMutex, WaitQueue};
 use crate::time::Instant;
@@ -50,8 +50,8 @@ fn default_limits() -> [Limit; LIMITS] {
 /// What `/proc` tells about the program.
 #[derive(Clone)]
 pub struct Program {
-    /// Path of the ELF file.
-    pub executable: Vec<u8>,
+    /// The ELF file; None for a process of the kernel's own.
+    pub executable: Option<Arc<OpenFile>>,
     /// User addresses of the argument strings: first byte, byte after the last.
     pub arguments: (usize, usize),
     /// The same for the environment.
@@ -64,7 +64,7 @@ pub struct Program {
 impl Default for Program {
     fn default() -> Self {
         Self {
-            executable: Vec::new(),
+            executable: None,
             arguments: (0, 0),
             environment: (0, 0),
             auxiliary: Arc::new([]),
@@ -396,12 +396,13 @@ impl Process {
     }
 
     pub(super) fn set_program(&self, program: Program) {
-        *self.program.lock() = program;
+        // The old one's file closes without the lock.
+        drop(core::mem::replace(&mut *self.program.lock(), program));
     }
 
-    /// Path of the program.
+    /// The program's file.
     #[must_use]
-    pub fn executable(&self) -> Vec<u8> {
+    pub fn executable(&self) -> Option<Arc<OpenFile>> {
         self.program.lock().executable.clone()
     }
 

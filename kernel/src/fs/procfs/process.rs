@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::descriptors::{Descriptors, Shown};
 use super::{number, status};
 use crate::errno::{Errno, Result};
+use crate::fs::OpenFile;
 use crate::fs::path::{Location, absolute_path};
 use crate::fs::pseudo::{Body, Child, Listing, Table};
-use crate::fs::{kernel_base, path};
 use crate::task::process::{self, Process};
 
 /// The process, while it is there.
@@ -91,9 +91,13 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     ));
     entries.push((
         "exe",
-        jump(executable, |process| {
-            path::resolve(&kernel_base()?, &executable(process)?, true)
-        }),
+        jump(
+            |process| Ok(executable(process)?.name().to_vec()),
+            |process| {
+                let file = executable(process)?;
+                file.location().cloned().ok_or(Errno::ENOENT)
+            },
+        ),
     ));
     entries.push((
         "root",
@@ -109,11 +113,8 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     entries
 }
 
-fn executable(process: &Process) -> Result<Vec<u8>> {
-    match process.executable() {
-        path if path.is_empty() => Err(Errno::ENOENT),
-        path => Ok(path),
-    }
+fn executable(process: &Process) -> Result<Arc<OpenFile>> {
+    process.executable().ok_or(Errno::ENOENT)
 }
 
 fn place(directory: &Arc<dyn crate::fs::inode::Inode>) -> Result<Vec<u8>> {
