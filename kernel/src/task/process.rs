@@ -10,6 +10,7 @@ use super::signal::{ProcessSignals, SigInfo};
 use super::thread::Thread;
 use crate::errno::{Errno, Result};
 use crate::fs::{FdTable, FsContext};
+use crate::fs::path::Location;
 use crate::memory::space::AddressSpace;
 use crate::sync::{IrqLock, SleepMutex, WaitQueue};
 use crate::time::Instant;
@@ -50,8 +51,8 @@ fn default_limits() -> [Limit; LIMITS] {
 /// What `/proc` tells about the program.
 #[derive(Clone)]
 pub struct Program {
-    /// Path of the ELF file.
-    pub executable: Vec<u8>,
+    /// The ELF file; None before there is a program, and after the end.
+    pub executable: Option<Location>,
     /// User addresses of the argument strings: first byte, byte after the last.
     pub arguments: (usize, usize),
     /// The same for the environment.
@@ -64,7 +65,7 @@ pub struct Program {
 impl Default for Program {
     fn default() -> Self {
         Self {
-            executable: Vec::new(),
+            executable: None,
             arguments: (0, 0),
             environment: (0, 0),
             auxiliary: Arc::new([]),
@@ -383,7 +384,8 @@ impl Process {
         self.set_group(from.group_id());
         self.set_session(from.session_id());
         let program = from.program.lock().clone();
-        *self.program.lock() = program;
+        let old = core::mem::replace(&mut *self.program.lock(), program);
+        drop(old);
     }
 
     /// Its program's file and argument addresses.
@@ -398,7 +400,7 @@ impl Process {
 
     /// Path of the program.
     #[must_use]
-    pub fn executable(&self) -> Vec<u8> {
+    pub fn executable(&self) -> Option<Location> {
         self.program.lock().executable.clone()
     }
 

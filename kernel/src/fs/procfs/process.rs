@@ -7,7 +7,6 @@ use super::{number, status};
 use crate::errno::{Errno, Result};
 use crate::fs::path::{Location, absolute_path};
 use crate::fs::pseudo::{Body, Child, Listing, Table};
-use crate::fs::{kernel_base, path};
 use crate::task::process::{self, Process};
 
 /// The process, while it is there.
@@ -91,9 +90,7 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     ));
     entries.push((
         "exe",
-        jump(executable, |process| {
-            path::resolve(&kernel_base()?, &executable(process)?, true)
-        }),
+        jump(|process| Ok(executable(process)?.path()), executable),
     ));
     entries.push((
         "root",
@@ -109,11 +106,8 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     entries
 }
 
-fn executable(process: &Process) -> Result<Vec<u8>> {
-    match process.executable() {
-        path if path.is_empty() => Err(Errno::ENOENT),
-        path => Ok(path),
-    }
+fn executable(process: &Process) -> Result<Location> {
+    process.executable().ok_or(Errno::ENOENT)
 }
 
 fn place(directory: &Arc<dyn crate::fs::inode::Inode>) -> Result<Vec<u8>> {
