@@ -1,12 +1,13 @@
 //! /proc, as far as programs ask (`proc(5)`).
 //!
 //! Here: the root and /proc/sys. `system.rs`: files about the machine. `process.rs`: the
-//! directory of a process and of a thread. `status.rs`: its text files. `descriptors.rs`:
-//! fd and fdinfo.
+//! directory of a process and of a thread. `status.rs`: its text files; `summary.rs`: the
+//! one that is called status. `descriptors.rs`: fd and fdinfo.
 
 mod descriptors;
 mod process;
 mod status;
+mod summary;
 mod system;
 
 use std::sync::Arc;
