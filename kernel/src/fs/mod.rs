@@ -120,6 +120,7 @@ pub fn caller() -> Caller {
     Caller {
         uid: credentials.euid,
         gid: credentials.egid,
+        groups: credentials.groups,
     }
 }
 
@@ -144,7 +145,7 @@ pub fn kernel_base() -> Result<Base> {
     Ok(Base {
         start: root.clone(),
         root,
-        caller: Caller::ROOT,
+        caller: Caller::root(),
     })
 }
 

@@ -123,7 +123,7 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
     } else {
         0
     };
-    let end = map_segments(&space, &elf, &file, &call.path, base)?;
+    let end = map_segments(&space, &elf, &file, base)?;
     let mut entry = elf.entry.wrapping_add(base);
     let mut interpreter_base = 0;
     if let Some((offset, length)) = elf.interpreter {
@@ -131,8 +131,9 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
         entry = load_interpreter(&space, &file, offset, length, interpreter_base, open)?;
     }
     space.set_break_start(end + (random[2] as usize % 0x2000) * PAGE_SIZE);
-    let (stack_pointer, program) =
+    let (stack_pointer, mut program) =
         build_stack(&space, call, &elf, base, interpreter_base, entry, &script)?;
+    program.executable = file.location().cloned();
     if entry as usize >= USER_END {
         return Err(Errno::ENOEXEC);
     }
@@ -162,19 +163,13 @@ fn load_interpreter(
     let length = interpreter.object.memory()?.length();
     let elf = elf::parse(&start, length, USER_END as u64).map_err(|_| Errno::ENOEXEC)?;
     let base = if elf.is_relocatable { base } else { 0 };
-    map_segments(space, &elf, &interpreter, &path, base)?;
+    map_segments(space, &elf, &interpreter, base)?;
     Ok(elf.entry.wrapping_add(base))
 }
 
 /// Maps all segments; the page-aligned end of the last.
-fn map_segments(
-    space: &Arc<AddressSpace>,
-    elf: &Elf,
-    file: &OpenFile,
-    path: &[u8],
-    base: u64,
-) -> Result<usize> {
-    let name: Arc<[u8]> = Arc::from(path);
+fn map_segments(space: &Arc<AddressSpace>, elf: &Elf, file: &OpenFile, base: u64) -> Result<usize> {
+    let name: Arc<[u8]> = Arc::from(file.name());
     let mut end = 0;
     for segment in &elf.segments {
         end = map_segment(space, segment, file, &name, base)?;
@@ -268,7 +263,8 @@ fn write_remote(space: &AddressSpace, address: usize, bytes: &[u8]) -> Result<()
 }
 
 /// The initial stack: strings at the top, below them the auxiliary vector, the
-/// environment's and the arguments' pointers, and the count of arguments.
+/// environment's and the arguments' pointers, and the count of arguments. With it, what
+/// `/proc` tells of them.
 fn build_stack(
     space: &AddressSpace,
     call: &Call,
@@ -380,7 +376,7 @@ fn build_stack(
     write_remote(space, strings_at, &strings)?;
     write_remote(space, stack_pointer, &bytes)?;
     let program = Program {
-        executable: call.path.clone(),
+        executable: None,
         arguments: (strings_at, strings_at + arguments_end),
         environment: (strings_at + arguments_end, strings_at + environment_end),
         auxiliary: words[vector_at..].into(),

@@ -83,6 +83,7 @@ fn end_process(process: &Arc<Process>) {
     if process.id() == process.session_id() {
         tty::leave(process.id());
     }
+    process.set_program(Default::default());
     let space = process.replace_space(None);
     scheduler::leave_space();
     drop(space);

@@ -6,25 +6,15 @@ use std::sync::{Arc, Weak};
 
 use linux_raw_sys::general as linux;
 
+use super::credentials::Credentials;
 use super::signal::{ProcessSignals, SigInfo};
 use super::thread::Thread;
 use crate::errno::{Errno, Result};
+use crate::fs::path::Location;
 use crate::fs::{FdTable, FsContext};
 use crate::memory::space::AddressSpace;
 use crate::sync::{IrqLock, SleepMutex, WaitQueue};
 use crate::time::Instant;
-
-/// Who a process acts for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "credentials(7) names them")]
-pub struct Credentials {
-    pub uid: u32,
-    pub euid: u32,
-    pub suid: u32,
-    pub gid: u32,
-    pub egid: u32,
-    pub sgid: u32,
-}
 
 /// A resource's soft and hard limit.
 pub type Limit = (u64, u64);
@@ -50,8 +40,8 @@ fn default_limits() -> [Limit; LIMITS] {
 /// What `/proc` tells about the program.
 #[derive(Clone)]
 pub struct Program {
-    /// Path of the ELF file.
-    pub executable: Vec<u8>,
+    /// The ELF file; None before there is a program, and after the end.
+    pub executable: Option<Location>,
     /// User addresses of the argument strings: first byte, byte after the last.
     pub arguments: (usize, usize),
     /// The same for the environment.
@@ -64,7 +54,7 @@ pub struct Program {
 impl Default for Program {
     fn default() -> Self {
         Self {
-            executable: Vec::new(),
+            executable: None,
             arguments: (0, 0),
             environment: (0, 0),
             auxiliary: Arc::new([]),
@@ -344,12 +334,13 @@ impl Process {
     /// Who it acts for.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
-        *self.credentials.lock()
+        self.credentials.lock().clone()
     }
 
     /// Changes who it acts for.
     pub fn set_credentials(&self, credentials: Credentials) {
-        *self.credentials.lock() = credentials;
+        let old = core::mem::replace(&mut *self.credentials.lock(), credentials);
+        drop(old);
     }
 
     /// Soft and hard limit of a resource (`RLIMIT_…`); unlimited for unknown ones.
@@ -396,12 +387,13 @@ impl Process {
     }
 
     pub(super) fn set_program(&self, program: Program) {
-        *self.program.lock() = program;
+        let old = core::mem::replace(&mut *self.program.lock(), program);
+        drop(old);
     }
 
-    /// Path of the program.
+    /// Where the program was found; None once it has ended.
     #[must_use]
-    pub fn executable(&self) -> Vec<u8> {
+    pub fn executable(&self) -> Option<Location> {
         self.program.lock().executable.clone()
     }
 

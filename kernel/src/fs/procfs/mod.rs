@@ -1,12 +1,13 @@
 //! /proc, as far as programs ask (`proc(5)`).
 //!
 //! Here: the root and /proc/sys. `system.rs`: files about the machine. `process.rs`: the
-//! directory of a process and of a thread. `status.rs`: its text files. `descriptors.rs`:
-//! fd and fdinfo.
+//! directory of a process and of a thread. `status.rs`: its text files; `summary.rs`: the
+//! one that is called status. `descriptors.rs`: fd and fdinfo.
 
 mod descriptors;
 mod process;
 mod status;
+mod summary;
 mod system;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use linux_raw_sys::general as linux;
 
 use super::inode::Inode;
 use super::pseudo::{Body, Child, Listing, System, Table, directory, file};
-use crate::task;
+use crate::{task, uts};
 
 /// The root of a new one.
 #[must_use]
@@ -66,7 +67,8 @@ fn settings() -> Vec<(&'static str, Child)> {
         "kernel",
         vec![
             file("cap_last_cap", || b"40\n".to_vec()),
-            file("hostname", || b"roentgen\n".to_vec()),
+            file("domainname", || [&uts::DOMAIN.get()[..], b"\n"].concat()),
+            file("hostname", || [&uts::HOST.get()[..], b"\n"].concat()),
             file("ngroups_max", || b"65536\n".to_vec()),
             file("osrelease", || [system::RELEASE.as_bytes(), b"\n"].concat()),
             file("ostype", || b"Linux\n".to_vec()),
