@@ -84,7 +84,7 @@ pub struct Process {
     signals: ProcessSignals,
     /// Woken when a child changes state.
     pub(super) child_events: WaitQueue,
-    /// Woken when this process stops or goes on, and when a thread ends.
+    /// Woken when this process stops, goes on or ends, and when a thread ends.
     pub(super) self_events: WaitQueue,
     /// Wait status of a process that ends: set once.
     pub(super) ending: AtomicU64,
@@ -444,6 +444,18 @@ impl Process {
     #[must_use]
     pub fn is_zombie(&self) -> bool {
         self.is_zombie.load(Ordering::Acquire)
+    }
+
+    /// Woken when it ends, and at other times: whoever waits asks [`Self::is_zombie`].
+    #[must_use]
+    pub fn end(&self) -> &WaitQueue {
+        &self.self_events
+    }
+
+    /// Whether its id still is its own: it was not waited for.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        find(self.id).is_some_and(|found| core::ptr::eq(&*found, self))
     }
 
     /// Whether a stop signal holds it.
