@@ -11,6 +11,7 @@ use crate::memory::area::Protection;
 use crate::memory::fault::FaultError;
 use crate::memory::stacks;
 use crate::memory::user::USER_END;
+use crate::sync::InterruptsOff;
 use crate::syscall;
 use crate::task::signal::{self, SigInfo, deliver, info};
 use crate::task::{self, scheduler};
@@ -47,15 +48,13 @@ pub(super) unsafe extern "C" fn system_call(frame: *mut TrapFrame) -> bool {
 pub fn before_user_mode(frame: *mut TrapFrame) {
     loop {
         flag::disable();
-        let off = crate::sync::InterruptsOff::new();
-        let core = super::this(&off);
-        if core.scheduler.should_yield() {
-            drop(off);
+        // SAFETY: the line above.
+        let off = unsafe { InterruptsOff::already() };
+        if super::this(&off).scheduler.should_yield() {
             scheduler::yield_now();
             continue;
         }
-        let thread = core.scheduler.current(&off);
-        drop(off);
+        let thread = task::current();
         if !thread.needs_attention() {
             return;
         }

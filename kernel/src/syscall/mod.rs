@@ -29,14 +29,8 @@ use crate::cpu::entry::TrapFrame;
 use crate::errno::Result;
 use crate::task;
 
-crate::counters! {
-    /// System calls.
-    static CALLS = "system_calls";
-}
-
 /// Carries out the system call in `frame`, and puts its result there.
 pub fn dispatch(frame: &mut TrapFrame) {
-    CALLS.add(1);
     let number = frame.rax as u32;
     let args = [
         frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9,

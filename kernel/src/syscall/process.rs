@@ -49,7 +49,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
     Some(match number {
         linux::__NR_getpid => Ok(task::current_process().id() as usize),
         linux::__NR_gettid => Ok(task::current().id() as usize),
-        linux::__NR_getppid => Ok(task::current_process().parent_id() as usize),
+        linux::__NR_getppid => Ok(task::current().process().parent_id() as usize),
         linux::__NR_exit => {
             let process = task::current_process();
             if process.threads().len() == 1 {

@@ -38,7 +38,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
 
 fn thread_of(id: usize) -> Result<Arc<Thread>> {
     match id as i32 {
-        0 => Ok(task::current()),
+        0 => Ok(task::current().to_arc()),
         id if id < 0 => Err(Errno::EINVAL),
         id => process::find_thread(id as u32).ok_or(Errno::ESRCH),
     }
@@ -85,7 +85,7 @@ fn setaffinity([id, size, from, ..]: [usize; 6]) -> Result<usize> {
     }
     let thread = thread_of(id)?;
     thread.set_affinity(affinity);
-    if Arc::ptr_eq(&thread, &task::current()) {
+    if core::ptr::eq(&*thread, &*task::current()) {
         // Leaves at once, if this core is no longer among them.
         scheduler::yield_now();
     } else {

@@ -135,7 +135,7 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
     Ok(id)
 }
 
-fn new_process(id: u32, parent: &Arc<Thread>, request: &Request) -> Result<Arc<Process>> {
+fn new_process(id: u32, parent: &Thread, request: &Request) -> Result<Arc<Process>> {
     let old = parent.process();
     let (limit, _) = old.limit(linux::RLIMIT_NPROC);
     if process::thread_count() as u64 >= limit {
@@ -174,7 +174,7 @@ fn new_process(id: u32, parent: &Arc<Thread>, request: &Request) -> Result<Arc<P
 fn new_thread(
     id: u32,
     process: &Arc<Process>,
-    parent: &Arc<Thread>,
+    parent: &Thread,
     request: &Request,
     frame: &TrapFrame,
 ) -> Result<Arc<Thread>> {
@@ -229,7 +229,7 @@ fn new_thread(
 }
 
 /// Gives the parent, and not the child, a descriptor for the child.
-fn store_pidfd(child: &Arc<Process>, parent: &Arc<Thread>, address: usize) -> Result<()> {
+fn store_pidfd(child: &Arc<Process>, parent: &Thread, address: usize) -> Result<()> {
     let files = parent.process().files();
     let descriptor = files.install(pidfd::create(child.clone(), 0), true)? as i32;
     user::write(address, &descriptor).inspect_err(|_| {

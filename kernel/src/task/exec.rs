@@ -421,6 +421,12 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
         .transpose()?;
     drop(old_files);
     become_alone(process, &thread)?;
+    if thread.id() != process.id() {
+        // The others are gone, the old leader among them.
+        process::forget_thread(thread.id());
+        thread.set_id(process.id());
+        process::register_thread(&thread.to_arc());
+    }
 
     if let Some(files) = own_files {
         process.replace_files(files);
@@ -458,7 +464,7 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
 }
 
 /// Ends all other threads of the process, and waits until they have left.
-fn become_alone(process: &Arc<Process>, thread: &Arc<Thread>) -> Result<()> {
+fn become_alone(process: &Process, thread: &Thread) -> Result<()> {
     let others = process.threads().len() > 1;
     if !others {
         return Ok(());
@@ -472,7 +478,7 @@ fn become_alone(process: &Arc<Process>, thread: &Arc<Thread>) -> Result<()> {
         return Err(Errno::EAGAIN);
     }
     for other in process.threads() {
-        if !Arc::ptr_eq(&other, thread) {
+        if other.id() != thread.id() {
             signal::interrupt(&other);
         }
     }

@@ -73,6 +73,8 @@ pub struct Process {
     id: u32,
     group: AtomicU32,
     session: AtomicU32,
+    /// The parent's id, or [`INIT_ID`]: `family` has the parent itself.
+    pub(super) parent_id: AtomicU32,
     space: IrqLock<Option<Arc<AddressSpace>>>,
     files: IrqLock<Arc<FdTable>>,
     fs: IrqLock<Arc<FsContext>>,
@@ -211,8 +213,10 @@ impl Process {
         fs: Arc<FsContext>,
         parent: Weak<Self>,
     ) -> Arc<Self> {
+        let parent_id = parent.upgrade().map_or(INIT_ID, |parent| parent.id);
         Arc::new(Self {
             id,
+            parent_id: AtomicU32::new(parent_id),
             group: AtomicU32::new(id),
             session: AtomicU32::new(id),
             space: IrqLock::new(space),
@@ -252,8 +256,7 @@ impl Process {
     /// The parent's id; [`INIT_ID`] for the first process and for orphans.
     #[must_use]
     pub fn parent_id(&self) -> u32 {
-        let parent = self.family.lock().parent.upgrade();
-        parent.map_or(INIT_ID, |parent| parent.id)
+        self.parent_id.load(Ordering::Relaxed)
     }
 
     /// The parent, if it still is there.

@@ -108,26 +108,12 @@ impl CoreScheduler {
         unsafe { &mut *self.own.get() }
     }
 
-    /// The thread that runs on this core.
-    #[must_use]
-    pub fn current(&self, off: &InterruptsOff) -> Arc<Thread> {
-        match &self.own(off).current {
-            Some(thread) => thread.clone(),
-            None => panic!("no thread runs on core {} yet", self.id),
-        }
-    }
-
-    /// Whether a thread is there to ask for: not so early in the boot.
-    #[must_use]
-    pub fn has_current(&self, off: &InterruptsOff) -> bool {
-        self.own(off).current.is_some()
-    }
-
     /// Gives the core its idle thread, which is the context that calls this.
     pub fn start(&self, idle: Arc<Thread>) {
         let off = InterruptsOff::new();
         let own = self.own(&off);
         idle.last_core.store(self.id, Ordering::Relaxed);
+        cpu::this(&off).set_current(Arc::as_ptr(&idle), &off);
         own.current = Some(idle.clone());
         own.idle = Some(idle);
     }
@@ -244,12 +230,12 @@ fn place(thread: &Thread, here: &'static Core) -> &'static Core {
 /// Parks the current thread until it is woken, or until `deadline`. May return early.
 pub fn park(deadline: Option<Instant>) {
     let off = InterruptsOff::new();
-    let thread = cpu::this(&off).scheduler.current(&off);
+    let thread = super::current();
     if thread.state.take_notification() {
         return;
     }
     let timer = deadline.map(|deadline| {
-        let timer = Timer::new(thread.clone());
+        let timer = Timer::new(thread.to_arc());
         timer.arm(deadline);
         timer
     });
@@ -378,6 +364,7 @@ fn switch_to(
     scheduler.should_yield.store(false, Ordering::Relaxed);
     let save = &raw mut from.stack_pointer;
     let stack = to.stack_pointer;
+    core.set_current(Arc::as_ptr(&next), off);
     own.current = Some(next);
     own.previous = Some((previous, reason));
     scheduler.time_quantum(off);
@@ -439,15 +426,14 @@ fn load_space(scheduler: &CoreScheduler, space: &Arc<AddressSpace>, off: &Interr
 /// Whether this code runs in a thread: not so early in the boot.
 #[must_use]
 pub fn is_in_thread() -> bool {
-    let off = InterruptsOff::new();
-    cpu::is_ready() && cpu::this(&off).scheduler.has_current(&off)
+    cpu::is_ready() && !cpu::current_thread().is_null()
 }
 
 /// The current thread's process has a new address space (`execve`): loads it.
 pub(super) fn reload_space() {
     let off = InterruptsOff::new();
     let scheduler = &cpu::this(&off).scheduler;
-    let space = scheduler.current(&off).process().space();
+    let space = super::current().process().space();
     load_space(scheduler, &space, &off);
 }
 

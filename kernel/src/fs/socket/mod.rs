@@ -10,8 +10,9 @@
 //! | [`stream`] | listening, connecting, accepting |
 //! | [`transfer`] | sending and receiving on connections |
 //! | [`datagram`] | everything about sockets without connections |
+//! | [`hops`] | what an IP header says beside the addresses |
 //! | [`names`] | who is bound where |
-//! | [`options`] | `getsockopt(2)`, `setsockopt(2)` |
+//! | [`options`], [`stored`] | `getsockopt(2)`, `setsockopt(2)` |
 //!
 //! The system calls are `syscall::socket`'s. The bytes lie in crate `streams`' message
 //! queues.
@@ -23,13 +24,15 @@ pub mod address;
 mod channel;
 mod datagram;
 mod file;
+mod hops;
 mod names;
 mod options;
 mod poll;
+mod stored;
 mod stream;
 mod transfer;
 
-use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use linux_raw_sys::{general as linux, net};
@@ -46,7 +49,8 @@ use crate::sync::{IrqLock, SleepMutex, WaitQueue};
 use crate::task;
 use crate::time::Instant;
 
-pub use transfer::{Ancillary, Received, Sending};
+pub use hops::HopRequest;
+pub use transfer::{Ancillary, ControlMessage, Received, Sending};
 
 /// The address families there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,18 +130,33 @@ impl Identity {
     }
 }
 
-/// What others reach of a socket: its waiters and its pending error (`SO_ERROR`).
+/// What others reach of a socket: its waiters, its pending error (`SO_ERROR`), and how
+/// much it may have on its way.
 struct End {
     events: WaitQueue,
     error: AtomicI32,
+    /// Bytes that may be on their way from here. Whoever reads them tells us of room by
+    /// this limit, not by its own.
+    send_buffer: AtomicUsize,
 }
 
 impl End {
-    fn new() -> Arc<Self> {
+    fn new(send_buffer: usize) -> Arc<Self> {
         Arc::new(Self {
             events: WaitQueue::new(),
             error: AtomicI32::new(0),
+            send_buffer: AtomicUsize::new(send_buffer),
         })
+    }
+
+    fn send_buffer(&self) -> usize {
+        self.send_buffer.load(Ordering::SeqCst)
+    }
+
+    /// Changes the limit; those who wait for room look again.
+    fn set_send_buffer(&self, bytes: usize) {
+        self.send_buffer.store(bytes, Ordering::SeqCst);
+        self.events.wake_all();
     }
 
     /// An error for the next call.
@@ -234,6 +253,7 @@ impl Socket {
             (Domain::Unix, ..) => return Err(Errno::EPROTONOSUPPORT),
             (_, Kind::Stream, 0 | TCP) => TCP,
             (_, Kind::Datagram, 0 | UDP) => UDP,
+            (_, Kind::Datagram, UDP_LITE) => UDP_LITE,
             (_, Kind::SeqPacket, _) => return Err(Errno::ESOCKTNOSUPPORT),
             _ => return Err(Errno::EPROTONOSUPPORT),
         };
@@ -246,7 +266,7 @@ impl Socket {
     }
 
     fn build(domain: Domain, kind: Kind, protocol: u32, options: Options) -> Arc<Self> {
-        let end = End::new();
+        let end = End::new(options.send_buffer);
         let role = match kind {
             Kind::Datagram => Role::Datagram(None),
             _ => Role::Idle,
@@ -415,3 +435,6 @@ impl Socket {
 
 const TCP: u32 = net::IPPROTO_TCP as u32;
 const UDP: u32 = net::IPPROTO_UDP as u32;
+/// UDP with a checksum over a part (RFC 3828). Nothing is damaged within one machine, so
+/// it differs from UDP by its ports and its options.
+const UDP_LITE: u32 = net::IPPROTO_UDPLITE as u32;

@@ -188,8 +188,10 @@ pub struct ThreadSignals {
     /// do not block it leave it alone, so that a signal reaches the thread that Linux
     /// would choose, which may be asleep, and not whoever leaves the kernel next.
     is_chosen: AtomicBool,
-    /// The mask to restore when a call that replaced it returns (`sigsuspend`, `ppoll`).
-    pub(super) saved: IrqLock<Option<u64>>,
+    /// The mask to restore when a call that replaced it returns (`sigsuspend`, `ppoll`),
+    /// and whether there is one. Only the thread itself touches them.
+    saved: AtomicU64,
+    has_saved: AtomicBool,
     alternate_stack: IrqLock<AlternateStack>,
 }
 
@@ -199,7 +201,8 @@ impl ThreadSignals {
             pending: PendingSet::new(),
             blocked: AtomicU64::new(0),
             is_chosen: AtomicBool::new(false),
-            saved: IrqLock::new(None),
+            saved: AtomicU64::new(0),
+            has_saved: AtomicBool::new(false),
             alternate_stack: IrqLock::new(AlternateStack {
                 start: 0,
                 length: 0,
@@ -244,7 +247,20 @@ impl ThreadSignals {
     /// Whether a call left a mask to be restored.
     #[must_use]
     pub(super) fn has_saved_mask(&self) -> bool {
-        self.saved.lock().is_some()
+        self.has_saved.load(Ordering::Relaxed)
+    }
+
+    fn save_mask(&self, mask: u64) {
+        self.saved.store(mask, Ordering::Relaxed);
+        self.has_saved.store(true, Ordering::Relaxed);
+    }
+
+    /// The mask that a call left, once.
+    fn take_saved_mask(&self) -> Option<u64> {
+        self.has_saved_mask().then(|| {
+            self.has_saved.store(false, Ordering::Relaxed);
+            self.saved.load(Ordering::Relaxed)
+        })
     }
 
     /// The alternate stack.
@@ -380,7 +396,7 @@ impl Thread {
         self.set_blocked(mask);
         let result = call();
         if self.has_pending_signal() {
-            *self.signals.saved.lock() = Some(old);
+            self.signals.save_mask(old);
         } else {
             self.set_blocked(old);
         }
@@ -486,7 +502,7 @@ pub(super) fn interrupt(thread: &Arc<Thread>) {
 }
 
 /// A fault of the current thread in user mode: the signal cannot be blocked or ignored.
-pub fn send_fault(thread: &Arc<Thread>, info: SigInfo) {
+pub fn send_fault(thread: &Thread, info: SigInfo) {
     let process = thread.process();
     let action = process.signals().action(info.signal);
     let is_blocked = thread.signals.blocked() & bit(info.signal) != 0;
