@@ -28,6 +28,7 @@ pub mod mount;
 pub mod open;
 pub mod path;
 pub mod permission;
+pub mod pidfd;
 pub mod pipe;
 pub mod procfs;
 pub mod pseudo;

@@ -92,6 +92,7 @@ fn end_process(process: &Arc<Process>) {
 
     let parent = process.parent();
     process.is_zombie.store(true, Ordering::Release);
+    process.self_events.wake_all();
     match parent {
         Some(parent) if ignores_children(&parent) => {
             wait::reap(&parent, process);

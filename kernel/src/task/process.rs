@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use linux_raw_sys::general as linux;
 
 use super::credentials::Credentials;
+use super::signal::cpu_timers::CpuTimers;
 use super::signal::{ProcessSignals, SigInfo};
 use super::thread::Thread;
 use crate::errno::{Errno, Result};
@@ -86,7 +87,7 @@ pub struct Process {
     signals: ProcessSignals,
     /// Woken when a child changes state.
     pub(super) child_events: WaitQueue,
-    /// Woken when this process stops or goes on, and when a thread ends.
+    /// Woken when this process stops, goes on or ends, and when a thread ends.
     pub(super) self_events: WaitQueue,
     /// Wait status of a process that ends: set once.
     pub(super) ending: AtomicU64,
@@ -102,6 +103,7 @@ pub struct Process {
     pub(super) vfork_done: AtomicBool,
     /// Signal that tells the parent of the end.
     pub(super) exit_signal: AtomicU32,
+    cpu_timers: CpuTimers,
     pub(super) real_timer: IrqLock<Option<Arc<super::signal::timers::IntervalTimer>>>,
     /// Whether it has called `execve` since it was forked.
     pub(super) has_executed: AtomicBool,
@@ -241,6 +243,7 @@ impl Process {
             started: Instant::now(),
             vfork_done: AtomicBool::new(true),
             exit_signal: AtomicU32::new(linux::SIGCHLD),
+            cpu_timers: CpuTimers::new(),
             real_timer: IrqLock::new(None),
             has_executed: AtomicBool::new(false),
             exec_owner: AtomicU32::new(0),
@@ -415,6 +418,12 @@ impl Process {
         self.threads.lock().clone()
     }
 
+    /// How many threads it has.
+    #[must_use]
+    pub fn thread_count(&self) -> usize {
+        self.threads.lock().len()
+    }
+
     pub(super) fn add_thread(&self, thread: Arc<Thread>) {
         self.threads.lock().push(thread);
     }
@@ -449,6 +458,18 @@ impl Process {
         self.is_zombie.load(Ordering::Acquire)
     }
 
+    /// Woken when it ends, and at other times: whoever waits asks [`Self::is_zombie`].
+    #[must_use]
+    pub fn end(&self) -> &WaitQueue {
+        &self.self_events
+    }
+
+    /// Whether its id still is its own: it was not waited for.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        find(self.id).is_some_and(|found| core::ptr::eq(&*found, self))
+    }
+
     /// Whether a stop signal holds it.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -464,7 +485,9 @@ impl Process {
     /// Nanoseconds that its threads have run, now.
     #[must_use]
     pub fn run_nanos(&self) -> u64 {
-        let alive: u64 = self.threads().iter().map(|thread| thread.run_nanos()).sum();
+        let now = Instant::now();
+        let threads = self.threads.lock();
+        let alive: u64 = threads.iter().map(|thread| thread.run_nanos_at(now)).sum();
         alive + self.ended_run_time.load(Ordering::Relaxed)
     }
 
@@ -486,6 +509,12 @@ impl Process {
         fresh: Arc<super::signal::timers::IntervalTimer>,
     ) -> Arc<super::signal::timers::IntervalTimer> {
         self.real_timer.lock().get_or_insert(fresh).clone()
+    }
+
+    /// Its timers on CPU time.
+    #[must_use]
+    pub fn cpu_timers(&self) -> &CpuTimers {
+        &self.cpu_timers
     }
 
     /// Its live children.

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use linux_raw_sys::general as linux;
 
 use super::inode::Inode;
-use super::pseudo::{Body, Child, Listing, System, Table, directory, file};
+use super::pseudo::{Body, Child, Listing, Node, System, Table, directory, file};
+use crate::errno::Result;
+use crate::task::Process;
 use crate::{task, uts};
 
 /// The root of a new one.
@@ -43,11 +45,11 @@ pub fn root() -> Arc<dyn Inode> {
     System::root(linux::PROC_SUPER_MAGIC, Arc::new(Root(fixed)))
 }
 
-fn own() -> crate::errno::Result<Vec<u8>> {
+fn own() -> Result<Vec<u8>> {
     Ok(task::current_process().id().to_string().into_bytes())
 }
 
-fn own_thread() -> crate::errno::Result<Vec<u8>> {
+fn own_thread() -> Result<Vec<u8>> {
     let thread = task::current();
     Ok(format!("{}/task/{}", thread.process().id(), thread.id()).into_bytes())
 }
@@ -134,6 +136,17 @@ impl Listing for Root {
             None => self.0.get(name),
         }
     }
+}
+
+/// The process whose directory `inode` is; None where it is no process's.
+///
+/// # Errors
+/// `ESRCH` where the process is gone.
+#[must_use]
+pub fn process_of(inode: &dyn Inode) -> Option<Result<Arc<Process>>> {
+    let node = inode.as_any().downcast_ref::<Node>()?;
+    let id = number(node.name_in_root(linux::PROC_SUPER_MAGIC)?)?;
+    Some(process::find(id))
 }
 
 /// A decimal number without leading zeros.

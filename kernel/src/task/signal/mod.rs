@@ -1,8 +1,9 @@
 //! Signals: who has which pending, what each does, and who is told.
 //!
 //! Delivery, which builds frames on user stacks, is in [`deliver`]; interval timers in
-//! [`timers`].
+//! [`timers`] (real time) and [`cpu_timers`].
 
+pub mod cpu_timers;
 pub mod deliver;
 pub mod info;
 pub mod timers;
