@@ -275,7 +275,10 @@ fn wait4([pid, status, options, usage, ..]: [usize; 6]) -> Result<usize> {
         user::write(status, &event.status)?;
     }
     if usage != 0 {
-        user::copy_out(usage, &super::schedule::usage_bytes(event.run_nanos, 0))?;
+        user::copy_out(
+            usage,
+            &super::schedule::usage_bytes(event.run_nanos, event.page_faults, 0),
+        )?;
     }
     Ok(event.pid as usize)
 }
@@ -337,8 +340,8 @@ fn waitid([kind, id, to, options, usage, _]: [usize; 6]) -> Result<usize> {
         user::copy_out(to, &bytes)?;
     }
     if usage != 0 {
-        let nanos = event.map_or(0, |event| event.run_nanos);
-        user::copy_out(usage, &super::schedule::usage_bytes(nanos, 0))?;
+        let (nanos, faults) = event.map_or((0, 0), |event| (event.run_nanos, event.page_faults));
+        user::copy_out(usage, &super::schedule::usage_bytes(nanos, faults, 0))?;
     }
     Ok(0)
 }

@@ -97,6 +97,10 @@ pub struct Process {
     pub(super) ended_run_time: AtomicU64,
     /// Time used by children that were waited for.
     pub(super) children_run_time: AtomicU64,
+    /// Page faults of its threads that were served.
+    page_faults: AtomicU64,
+    /// The same of children that were waited for.
+    pub(super) children_page_faults: AtomicU64,
     /// When it began.
     pub(super) started: Instant,
     /// Woken by the child's exec or exit (`vfork`).
@@ -240,6 +244,8 @@ impl Process {
             stop_state: AtomicU32::new(0),
             ended_run_time: AtomicU64::new(0),
             children_run_time: AtomicU64::new(0),
+            page_faults: AtomicU64::new(0),
+            children_page_faults: AtomicU64::new(0),
             started: Instant::now(),
             vfork_done: AtomicBool::new(true),
             exit_signal: AtomicU32::new(linux::SIGCHLD),
@@ -495,6 +501,20 @@ impl Process {
     #[must_use]
     pub fn children_run_nanos(&self) -> u64 {
         self.children_run_time.load(Ordering::Relaxed)
+    }
+
+    /// One more page fault was served for it.
+    pub fn count_page_fault(&self) {
+        self.page_faults.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Page faults that were served: its own, and those of children it waited for.
+    #[must_use]
+    pub fn page_faults(&self) -> (u64, u64) {
+        (
+            self.page_faults.load(Ordering::Relaxed),
+            self.children_page_faults.load(Ordering::Relaxed),
+        )
     }
 
     /// When it began.

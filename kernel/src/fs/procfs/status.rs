@@ -95,13 +95,15 @@ pub(super) fn stat(process: &Process, thread: u32) -> Result<Vec<u8>> {
     line.extend(this.map_or_else(|| process.name(), |thread| thread.name()));
     let niceness = this.map_or(0, |thread| thread.niceness());
     let rest = format!(
-        ") {state} {parent} {group} {session} 0 -1 4194304 0 0 0 0 {user} 0 {children} 0 \
+        ") {state} {parent} {group} {session} 0 -1 4194304 {faults} {child_faults} 0 0 {user} 0 {children} 0 \
          {priority} {niceness} {threads} 0 {started} {size} {resident} {limit} \
          0 0 0 0 0 0 0 0 0 0 0 0 17 {core} 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
         state = state(process, thread),
         parent = process.parent_id(),
         group = process.group_id(),
         session = process.session_id(),
+        faults = process.page_faults().0,
+        child_faults = process.page_faults().1,
         user = ticks(process.run_nanos()),
         children = ticks(process.children_run_nanos()),
         priority = 20 + niceness,
