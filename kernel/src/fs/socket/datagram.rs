@@ -49,6 +49,11 @@ impl Socket {
                     identity: Identity::NOBODY,
                 })
             }
+            Some(address @ Address::Netlink { .. }) => Some(Peer {
+                address: address.clone(),
+                socket: Weak::new(),
+                identity: Identity::NOBODY,
+            }),
             Some(address) => {
                 let socket = names::unix(address, Kind::Datagram)?;
                 socket.check_open_for(self)?;
@@ -93,6 +98,7 @@ impl Socket {
         match self.domain {
             Domain::Unix => self.send_unix(from, sending),
             Domain::Inet | Domain::Inet6 => self.send_udp(from, sending),
+            Domain::Netlink => self.send_netlink(from, sending),
         }
     }
 
@@ -191,8 +197,8 @@ impl Socket {
         Ok(length)
     }
 
-    /// An ephemeral port on the wildcard, for the first datagram.
-    fn autobind(&self) -> Result<()> {
+    /// An ephemeral port (on the wildcard), for the first datagram.
+    pub(super) fn autobind(&self) -> Result<()> {
         let mut state = self.state.lock();
         if state.binding.is_none() {
             let (local, binding) = names::bind(self, &Address::unbound(self.domain))?;

@@ -6,11 +6,10 @@
 
 use linux_raw_sys::net;
 
+use super::Socket;
 use super::address::Address;
 use super::channel::Tag;
-use super::stored::HOP_LIMIT;
 use super::transfer::ControlMessage;
-use super::{Domain, Socket};
 
 const IP: u32 = net::IPPROTO_IP as u32;
 const IPV6: u32 = net::IPPROTO_IPV6 as u32;
@@ -39,26 +38,19 @@ impl Socket {
     pub(super) fn hops(&self, is_v4: bool, request: HopRequest) -> Hops {
         let options = self.options.lock();
         let stored = &options.stored;
-        let (limit, class) = match is_v4 {
-            true => match stored.octet(IP, net::IP_TTL) {
-                // -1 asks for the usual.
-                0 => (HOP_LIMIT as u8, stored.octet(IP, net::IP_TOS)),
-                limit => (limit, stored.octet(IP, net::IP_TOS)),
-            },
-            false => (
-                stored.octet(IPV6, net::IPV6_UNICAST_HOPS),
-                stored.octet(IPV6, net::IPV6_TCLASS),
-            ),
+        let (level, limit, class) = match is_v4 {
+            true => (IP, net::IP_TTL, net::IP_TOS),
+            false => (IPV6, net::IPV6_UNICAST_HOPS, net::IPV6_TCLASS),
         };
         Hops {
-            limit: request.limit.unwrap_or(limit),
-            class: request.class.unwrap_or(class),
+            limit: request.limit.unwrap_or(stored.octet(level, limit)),
+            class: request.class.unwrap_or(stored.octet(level, class)),
         }
     }
 
     /// The control messages that this socket has asked for about a datagram.
     pub(super) fn asked_messages(&self, tag: &Tag) -> Vec<ControlMessage> {
-        if self.domain == Domain::Unix {
+        if !self.domain.is_internet() {
             return Vec::new();
         }
         let is_v4 = matches!(&tag.source, Address::Inet(ip, _) if ip.is_ipv4());

@@ -1,4 +1,5 @@
-//! Sockets within this machine: AF_UNIX, and AF_INET and AF_INET6 on the loopback.
+//! Sockets within this machine: AF_UNIX, AF_INET and AF_INET6 on the loopback, and
+//! AF_NETLINK for what there is of a network.
 //! Nothing is a packet: what one socket sends goes into the other's queue.
 //!
 //! | file | what lives there |
@@ -11,6 +12,8 @@
 //! | [`transfer`] | sending and receiving on connections |
 //! | [`datagram`] | everything about sockets without connections |
 //! | [`hops`] | what an IP header says beside the addresses |
+//! | [`netlink`] | asking for the interfaces |
+//! | [`interface`] | the one interface, and `ioctl(2)` about it |
 //! | [`names`] | who is bound where |
 //! | [`options`], [`stored`] | `getsockopt(2)`, `setsockopt(2)` |
 //!
@@ -25,7 +28,9 @@ mod channel;
 mod datagram;
 mod file;
 mod hops;
+mod interface;
 mod names;
+mod netlink;
 mod options;
 mod poll;
 mod stored;
@@ -61,6 +66,8 @@ pub enum Domain {
     Inet,
     /// `AF_INET6`.
     Inet6,
+    /// `AF_NETLINK`.
+    Netlink,
 }
 
 impl Domain {
@@ -71,7 +78,12 @@ impl Domain {
             Self::Unix => net::AF_UNIX,
             Self::Inet => net::AF_INET,
             Self::Inet6 => net::AF_INET6,
+            Self::Netlink => net::AF_NETLINK,
         }
+    }
+
+    fn is_internet(self) -> bool {
+        matches!(self, Self::Inet | Self::Inet6)
     }
 }
 
@@ -82,6 +94,8 @@ pub enum Kind {
     Stream,
     /// `SOCK_DGRAM`.
     Datagram,
+    /// `SOCK_RAW`.
+    Raw,
     /// `SOCK_SEQPACKET`.
     SeqPacket,
 }
@@ -93,8 +107,13 @@ impl Kind {
         match self {
             Self::Stream => 1,
             Self::Datagram => 2,
+            Self::Raw => 3,
             Self::SeqPacket => 5,
         }
+    }
+
+    fn is_connectionless(self) -> bool {
+        matches!(self, Self::Datagram | Self::Raw)
     }
 }
 
@@ -183,6 +202,7 @@ fn errno_of(number: i32) -> Errno {
     [
         Errno::ECONNREFUSED,
         Errno::ECONNRESET,
+        Errno::ENOBUFS,
         Errno::EPIPE,
         Errno::ETIMEDOUT,
     ]
@@ -251,6 +271,11 @@ impl Socket {
         let protocol = match (domain, kind, protocol) {
             (Domain::Unix, _, 0 | net::AF_UNIX) => 0,
             (Domain::Unix, ..) => return Err(Errno::EPROTONOSUPPORT),
+            (Domain::Netlink, Kind::Stream | Kind::SeqPacket, _) => {
+                return Err(Errno::ESOCKTNOSUPPORT);
+            }
+            // NETLINK_ROUTE.
+            (Domain::Netlink, _, 0) => 0,
             (_, Kind::Stream, 0 | TCP) => TCP,
             (_, Kind::Datagram, 0 | UDP) => UDP,
             (_, Kind::Datagram, UDP_LITE) => UDP_LITE,
@@ -268,7 +293,7 @@ impl Socket {
     fn build(domain: Domain, kind: Kind, protocol: u32, options: Options) -> Arc<Self> {
         let end = End::new(options.send_buffer);
         let role = match kind {
-            Kind::Datagram => Role::Datagram(None),
+            Kind::Datagram | Kind::Raw => Role::Datagram(None),
             _ => Role::Idle,
         };
         Arc::new_cyclic(|this| Self {
@@ -332,6 +357,7 @@ impl Socket {
                 connection.peer.clone()
             }
             Role::Datagram(Some(peer)) => peer.address.clone(),
+            _ if self.domain == Domain::Netlink => netlink::KERNEL,
             _ => return Err(Errno::ENOTCONN),
         };
         Ok(peer.seen_from(self.domain))
@@ -372,8 +398,11 @@ impl Socket {
     /// `shutdown(2)`: `how` is `SHUT_RD`, `SHUT_WR` or `SHUT_RDWR`.
     ///
     /// # Errors
-    /// `EINVAL`, `ENOTCONN`.
+    /// `EINVAL`, `ENOTCONN`, `EOPNOTSUPP`.
     pub fn shut_down(&self, how: u32) -> Result<()> {
+        if self.domain == Domain::Netlink {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let (reading, writing) = match how {
             net::SHUT_RD => (true, false),
             net::SHUT_WR => (false, true),

@@ -60,7 +60,7 @@ impl Options {
     /// What a new socket starts with.
     #[must_use]
     pub fn new(domain: Domain, kind: Kind) -> Self {
-        let is_tcp = domain != Domain::Unix && kind == Kind::Stream;
+        let is_tcp = domain.is_internet() && kind == Kind::Stream;
         Self {
             reuses_address: false,
             reuses_port: false,
@@ -103,7 +103,7 @@ impl Socket {
     fn has_level(&self, level: u32) -> bool {
         match level {
             SOCKET => true,
-            IP => self.domain != Domain::Unix,
+            IP => self.domain.is_internet(),
             IPV6 => self.domain == Domain::Inet6,
             TCP => self.is_tcp(),
             UDP_LITE => self.protocol == UDP_LITE,
@@ -126,7 +126,7 @@ impl Socket {
     pub fn option(&self, level: u32, name: u32) -> Result<Value> {
         if !self.has_level(level) {
             return Err(match self.domain {
-                Domain::Inet6 => Errno::ENOPROTOOPT,
+                Domain::Inet6 | Domain::Netlink => Errno::ENOPROTOOPT,
                 Domain::Unix | Domain::Inet => Errno::EOPNOTSUPP,
             });
         }
@@ -194,7 +194,7 @@ impl Socket {
         if !self.has_level(level) {
             return Err(match self.domain {
                 Domain::Unix => Errno::EOPNOTSUPP,
-                Domain::Inet | Domain::Inet6 => Errno::ENOPROTOOPT,
+                Domain::Inet | Domain::Inet6 | Domain::Netlink => Errno::ENOPROTOOPT,
             });
         }
         self.check_family(level, name)?;

@@ -19,7 +19,7 @@ const COVERAGE_MAX: i32 = 0xffff;
 
 /// Hops that a datagram may take, unless told otherwise
 /// (`/proc/sys/net/ipv4/ip_default_ttl`).
-pub(super) const HOP_LIMIT: i32 = 64;
+const HOP_LIMIT: i32 = 64;
 
 const COUNT: usize = 35;
 
@@ -39,7 +39,7 @@ const OPTIONS: [(u32, u32, i32, Rule); COUNT] = [
     (SOCKET, net::SO_BUSY_POLL, 0, Rule::Switch),
     (SOCKET, net::SO_INCOMING_CPU, -1, Rule::Switch),
     (IP, net::IP_TOS, 0, Rule::Any),
-    (IP, net::IP_TTL, HOP_LIMIT, Rule::Any),
+    (IP, net::IP_TTL, HOP_LIMIT, Rule::Octet(1, HOP_LIMIT)),
     (IP, net::IP_RECVTOS, 0, Rule::Any),
     (IP, net::IP_RECVTTL, 0, Rule::Any),
     (IP, net::IP_PKTINFO, 0, Rule::Any),
@@ -50,12 +50,12 @@ const OPTIONS: [(u32, u32, i32, Rule); COUNT] = [
         IPV6,
         net::IPV6_UNICAST_HOPS,
         HOP_LIMIT,
-        Rule::Octet(HOP_LIMIT),
+        Rule::Octet(0, HOP_LIMIT),
     ),
     (IPV6, net::IPV6_RECVPKTINFO, 0, Rule::Switch),
     (IPV6, net::IPV6_RECVHOPLIMIT, 0, Rule::Switch),
     (IPV6, net::IPV6_RECVTCLASS, 0, Rule::Switch),
-    (IPV6, net::IPV6_TCLASS, 0, Rule::Octet(0)),
+    (IPV6, net::IPV6_TCLASS, 0, Rule::Octet(0, 0)),
     (TCP, net::TCP_NODELAY, 0, Rule::Any),
     (TCP, net::TCP_CORK, 0, Rule::Any),
     (TCP, net::TCP_KEEPIDLE, 7200, Rule::Any),
@@ -74,8 +74,8 @@ enum Rule {
     Any,
     /// On or off.
     Switch,
-    /// 0 to 255; -1 is the value given here.
-    Octet(i32),
+    /// From the first number to 255; -1 means the second.
+    Octet(i32, i32),
     /// Bytes of a datagram, brought into range.
     Coverage,
 }
@@ -85,9 +85,9 @@ impl Rule {
         match self {
             Self::Any => Ok(number),
             Self::Switch => Ok((number != 0).into()),
-            Self::Octet(usual) if number == -1 => Ok(usual),
-            Self::Octet(_) if (0..=255).contains(&number) => Ok(number),
-            Self::Octet(_) => Err(Errno::EINVAL),
+            Self::Octet(_, usual) if number == -1 => Ok(usual),
+            Self::Octet(least, _) if (least..=255).contains(&number) => Ok(number),
+            Self::Octet(..) => Err(Errno::EINVAL),
             Self::Coverage if number == 0 => Ok(0),
             Self::Coverage => Ok(number.clamp(COVERAGE_MIN, COVERAGE_MAX)),
         }
@@ -131,11 +131,8 @@ impl Stored {
         self.value(level, name).is_ok_and(|value| value != 0)
     }
 
-    /// The value of an option that goes into one byte of a header.
+    /// The value of an option that goes into one byte of a header, which has its low bits.
     pub fn octet(&self, level: u32, name: u32) -> u8 {
-        self.value(level, name)
-            .ok()
-            .and_then(|value| u8::try_from(value).ok())
-            .unwrap_or_default()
+        self.value(level, name).unwrap_or_default().to_le_bytes()[0]
     }
 }

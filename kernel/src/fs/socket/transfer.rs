@@ -103,7 +103,7 @@ impl Socket {
     /// Those of `connect(2)`.
     pub fn connect(&self, address: Option<&Address>, is_nonblocking: bool) -> Result<()> {
         match self.kind {
-            Kind::Datagram => self.connect_datagram(address),
+            Kind::Datagram | Kind::Raw => self.connect_datagram(address),
             Kind::Stream | Kind::SeqPacket => self.connect_stream(address, is_nonblocking),
         }
     }
@@ -118,7 +118,7 @@ impl Socket {
         }
         let is_silent = sending.flags & net::MSG_NOSIGNAL != 0;
         let answer = match self.kind {
-            Kind::Datagram => return self.send_datagram(from, sending),
+            Kind::Datagram | Kind::Raw => return self.send_datagram(from, sending),
             Kind::Stream => self.send_stream(from, sending),
             Kind::SeqPacket => self.send_packet(from, sending),
         };
@@ -203,7 +203,7 @@ impl Socket {
             });
         }
         match self.kind {
-            Kind::Datagram => self.receive_datagram(to, flags),
+            Kind::Datagram | Kind::Raw => self.receive_datagram(to, flags),
             Kind::SeqPacket => self.receive_packet(to, flags),
             Kind::Stream => self.receive_stream(to, flags),
         }
