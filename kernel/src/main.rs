@@ -11,6 +11,7 @@
 //! | [`syscall`] | Linux's system calls, and our own |
 //! | [`console`] | COM1 |
 //! | [`time`] | the clock and timers |
+//! | [`uts`] | the names that the machine is given |
 //!
 //! [`kernel_main`] is the table of contents of the boot.
 #![no_main]
@@ -32,6 +33,7 @@ mod sync;
 mod syscall;
 mod task;
 mod time;
+mod uts;
 
 use std::sync::{Arc, Weak};
 

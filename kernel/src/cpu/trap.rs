@@ -123,6 +123,7 @@ fn page_fault(frame: &mut TrapFrame) {
         None => Err(FaultError::NotMapped),
     };
     let Err(error) = result else {
+        thread.process().count_page_fault();
         return;
     };
     if !frame.is_from_user() {

@@ -1,9 +1,10 @@
-//! Control messages (`cmsg(3)`): passing files and identities over AF_UNIX.
+//! Control messages (`cmsg(3)`): files and identities over AF_UNIX, and what an IP header
+//! says beside the addresses.
 
 use linux_raw_sys::net;
 
 use crate::errno::{Errno, Result};
-use crate::fs::socket::{Ancillary, Domain, Identity, Sending};
+use crate::fs::socket::{Ancillary, ControlMessage, Domain, HopRequest, Identity, Sending, Socket};
 use crate::memory::user;
 use crate::task;
 
@@ -28,7 +29,7 @@ const fn aligned(length: usize) -> usize {
 /// # Errors
 /// `EINVAL`, `ENOBUFS`, `EFAULT`; `EBADF` for a file that is not open; `EPERM` for
 /// somebody else's identity.
-pub fn read(address: usize, length: usize, domain: Domain, sending: &mut Sending) -> Result<()> {
+pub fn read(address: usize, length: usize, socket: &Socket, sending: &mut Sending) -> Result<()> {
     if length > LONGEST {
         return Err(Errno::ENOBUFS);
     }
@@ -46,13 +47,15 @@ pub fn read(address: usize, length: usize, domain: Domain, sending: &mut Sending
             return Err(Errno::EINVAL);
         }
         let data = &rest[HEADER..length];
-        if level == net::SOL_SOCKET {
-            match (domain, kind) {
-                (Domain::Unix, net::SCM_RIGHTS) => read_files(data, sending)?,
-                (Domain::Unix, SCM_CREDENTIALS) => read_identity(data, sending)?,
-                (Domain::Unix, _) => return Err(Errno::EINVAL),
-                _ => {}
-            }
+        match (level, socket.domain(), kind) {
+            (net::SOL_SOCKET, Domain::Unix, net::SCM_RIGHTS) => read_files(data, sending)?,
+            (net::SOL_SOCKET, Domain::Unix, SCM_CREDENTIALS) => read_identity(data, sending)?,
+            (net::SOL_SOCKET, Domain::Unix, _) => return Err(Errno::EINVAL),
+            // TCP cuts its own packets, and looks at none of these.
+            (IP | IPV6, ..) if !socket.has_messages() => {}
+            (IP, Domain::Inet, _) => read_ip(kind, data, &mut sending.hops)?,
+            (IPV6, Domain::Inet6, _) => read_ipv6(kind, data, &mut sending.hops)?,
+            _ => {}
         }
         rest = rest.get(aligned(length)..).unwrap_or_default();
     }
@@ -60,6 +63,8 @@ pub fn read(address: usize, length: usize, domain: Domain, sending: &mut Sending
 }
 
 const SCM_CREDENTIALS: u32 = net::SCM_CREDENTIALS;
+const IP: u32 = net::IPPROTO_IP as u32;
+const IPV6: u32 = net::IPPROTO_IPV6 as u32;
 
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N]> {
     bytes
@@ -98,6 +103,46 @@ fn read_identity(data: &[u8], sending: &mut Sending) -> Result<()> {
     Ok(())
 }
 
+/// `ip_cmsg_send` of Linux.
+fn read_ip(kind: u32, data: &[u8], hops: &mut HopRequest) -> Result<()> {
+    match kind {
+        net::IP_TTL => match octet(data)? {
+            Some(limit) if limit > 0 => hops.limit = Some(limit),
+            _ => return Err(Errno::EINVAL),
+        },
+        net::IP_TOS => {
+            hops.class = match data {
+                [class] => Some(*class),
+                data => octet(data)?.ok_or(Errno::EINVAL).map(Some)?,
+            }
+        }
+        // From which address: there is one that reaches the other side.
+        net::IP_PKTINFO => {}
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(())
+}
+
+/// `ip6_datagram_send_ctl` of Linux.
+fn read_ipv6(kind: u32, data: &[u8], hops: &mut HopRequest) -> Result<()> {
+    match kind {
+        net::IPV6_HOPLIMIT => hops.limit = octet(data)?,
+        net::IPV6_TCLASS => hops.class = octet(data)?,
+        net::IPV6_PKTINFO | net::IPV6_DONTFRAG => {}
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(())
+}
+
+/// An `int` that a byte of a header takes; None for -1, which asks for the usual.
+fn octet(data: &[u8]) -> Result<Option<u8>> {
+    let number: [u8; 4] = data.try_into().map_err(|_| Errno::EINVAL)?;
+    match i32::from_ne_bytes(number) {
+        -1 => Ok(None),
+        number => u8::try_from(number).map(Some).map_err(|_| Errno::EINVAL),
+    }
+}
+
 /// Writes what came along to `room` bytes of user memory at `address`: how many bytes,
 /// and `MSG_CTRUNC` where something had no place.
 ///
@@ -114,7 +159,11 @@ pub fn write(
     if let Some(identity) = ancillary.identity {
         let words = [identity.process, identity.user, identity.group];
         let data: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
-        flags |= put(address, room, &mut done, SCM_CREDENTIALS, &data)?;
+        let message = socket_message(SCM_CREDENTIALS, data);
+        flags |= put(address, room, &mut done, &message)?;
+    }
+    for message in &ancillary.messages {
+        flags |= put(address, room, &mut done, message)?;
     }
     if ancillary.files.is_empty() {
         return Ok((done, flags));
@@ -134,21 +183,31 @@ pub fn write(
         flags |= net::MSG_CTRUNC;
     }
     if !data.is_empty() {
-        flags |= put(address, room, &mut done, net::SCM_RIGHTS, &data)?;
+        let message = socket_message(net::SCM_RIGHTS, data);
+        flags |= put(address, room, &mut done, &message)?;
     }
     Ok((done, flags))
 }
 
-/// Appends one control message, cut to what fits.
-fn put(address: usize, room: usize, done: &mut usize, kind: u32, data: &[u8]) -> Result<u32> {
+fn socket_message(kind: u32, data: Vec<u8>) -> ControlMessage {
+    ControlMessage {
+        level: net::SOL_SOCKET,
+        kind,
+        data,
+    }
+}
+
+/// Appends one control message, cut to what fits (`put_cmsg` of Linux).
+fn put(address: usize, room: usize, done: &mut usize, control: &ControlMessage) -> Result<u32> {
+    let data = &control.data;
     let left = room.saturating_sub(*done);
     if address == 0 || left < HEADER {
         return Ok(net::MSG_CTRUNC);
     }
     let fits = data.len().min(left - HEADER);
     let mut message = (HEADER + fits).to_ne_bytes().to_vec();
-    message.extend_from_slice(&net::SOL_SOCKET.to_ne_bytes());
-    message.extend_from_slice(&kind.to_ne_bytes());
+    message.extend_from_slice(&control.level.to_ne_bytes());
+    message.extend_from_slice(&control.kind.to_ne_bytes());
     message.extend_from_slice(&data[..fits]);
     user::copy_out(address + *done, &message)?;
     *done += aligned(message.len()).min(left);

@@ -9,6 +9,7 @@ pub mod epoll;
 pub mod file;
 pub mod futex;
 pub mod memory;
+pub mod pidfd;
 pub mod pipe;
 pub mod poll;
 pub mod process;
@@ -61,6 +62,7 @@ fn carry_out(number: u32, args: [usize; 6], frame: &mut TrapFrame) -> Option<Res
         .or_else(|| pipe::dispatch(number, args))
         .or_else(|| timerfd::dispatch(number, args))
         .or_else(|| signal::dispatch(number, args))
+        .or_else(|| pidfd::dispatch(number, args))
         .or_else(|| schedule::dispatch(number, args))
         .or_else(|| credentials::dispatch(number, args))
         .or_else(|| socket::dispatch(number, args))

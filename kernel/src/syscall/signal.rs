@@ -159,7 +159,8 @@ fn suspend(mask: u64) -> Result<usize> {
     Err(Errno::EINTR)
 }
 
-fn sender(code: i32, number: u32) -> SigInfo {
+/// A signal of the current process: `si_code` and number.
+pub(super) fn sender(code: i32, number: u32) -> SigInfo {
     let me = task::current_process();
     SigInfo {
         signal: number,
@@ -180,7 +181,11 @@ fn may_signal(target: &Process, number: u32) -> bool {
 }
 
 /// Sends to all of `targets`; an error only where it reached none.
-fn send_to_all(targets: &[Arc<Process>], info: Option<SigInfo>, number: u32) -> Result<usize> {
+pub(super) fn send_to_all(
+    targets: &[Arc<Process>],
+    info: Option<SigInfo>,
+    number: u32,
+) -> Result<usize> {
     if targets.is_empty() {
         return Err(Errno::ESRCH);
     }
@@ -250,6 +255,19 @@ fn send_to_thread(group: Option<u32>, id: usize, number: usize) -> Result<usize>
         signal::send_to_thread(&thread, sender(info::SI_TKILL, number));
     }
     Ok(0)
+}
+
+/// As `read_info`, but the structure has to name the signal, as `pidfd_send_signal(2)`
+/// demands.
+///
+/// # Errors
+/// `EFAULT`, `EPERM`; `EINVAL` for unknown signals, or where the two differ.
+pub(super) fn read_info_for(number: u32, address: usize, target: u32) -> Result<SigInfo> {
+    let named: u32 = user::read(address)?;
+    if named != number || number > signal::COUNT {
+        return Err(Errno::EINVAL);
+    }
+    read_info(number, address, target)
 }
 
 fn read_info(number: u32, address: usize, target: u32) -> Result<SigInfo> {

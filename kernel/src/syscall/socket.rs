@@ -59,6 +59,7 @@ fn parse_kind(domain: usize, kind: usize) -> Result<(Domain, Kind, u32)> {
         net::AF_UNIX => Domain::Unix,
         net::AF_INET => Domain::Inet,
         net::AF_INET6 => Domain::Inet6,
+        net::AF_NETLINK => Domain::Netlink,
         _ => return Err(Errno::EAFNOSUPPORT),
     };
     let kind = match kind & TYPE_MASK {
@@ -66,7 +67,7 @@ fn parse_kind(domain: usize, kind: usize) -> Result<(Domain, Kind, u32)> {
         2 => Kind::Datagram,
         // AF_UNIX takes SOCK_RAW for SOCK_DGRAM.
         3 if domain == Domain::Unix => Kind::Datagram,
-        3 => return Err(Errno::EPROTONOSUPPORT),
+        3 => Kind::Raw,
         5 => Kind::SeqPacket,
         kind if kind > 10 => return Err(Errno::EINVAL),
         _ => return Err(Errno::ESOCKTNOSUPPORT),

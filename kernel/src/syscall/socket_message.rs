@@ -146,12 +146,7 @@ fn sendmsg(file: &OpenFile, message: usize, flags: u32) -> Result<usize> {
     if header.name != 0 && header.name_length != 0 {
         sending.address = read_address(header.name, header.name_length, socket.domain())?;
     }
-    control_message::read(
-        header.control,
-        header.control_length,
-        socket.domain(),
-        &mut sending,
-    )?;
+    control_message::read(header.control, header.control_length, socket, &mut sending)?;
     socket.send(&mut Source::scattered(header.pieces), sending)
 }
 

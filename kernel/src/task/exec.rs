@@ -136,10 +136,10 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
     space.set_break_start(end + (random[2] as usize % 0x2000) * PAGE_SIZE);
     let (stack_pointer, mut program) =
         build_stack(&space, call, &elf, base, interpreter_base, entry, &script)?;
+    program.executable = file.location().cloned();
     if entry as usize >= USER_END {
         return Err(Errno::ENOEXEC);
     }
-    program.executable = Some(file);
     Ok(Image {
         space,
         entry,
@@ -171,12 +171,7 @@ fn load_interpreter(
 }
 
 /// Maps all segments; the page-aligned end of the last.
-fn map_segments(
-    space: &Arc<AddressSpace>,
-    elf: &Elf,
-    file: &OpenFile,
-    base: u64,
-) -> Result<usize> {
+fn map_segments(space: &Arc<AddressSpace>, elf: &Elf, file: &OpenFile, base: u64) -> Result<usize> {
     let name: Arc<[u8]> = Arc::from(file.name());
     let mut end = 0;
     for segment in &elf.segments {
@@ -271,7 +266,8 @@ fn write_remote(space: &AddressSpace, address: usize, bytes: &[u8]) -> Result<()
 }
 
 /// The initial stack: strings at the top, below them the auxiliary vector, the
-/// environment's and the arguments' pointers, and the count of arguments.
+/// environment's and the arguments' pointers, and the count of arguments. With it, what
+/// `/proc` tells of them.
 fn build_stack(
     space: &AddressSpace,
     call: &Call,

@@ -83,6 +83,7 @@ fn end_process(process: &Arc<Process>) {
     if process.id() == process.session_id() {
         tty::leave(process.id());
     }
+    process.set_program(Default::default());
     let space = process.replace_space(None);
     scheduler::leave_space();
     drop(space);
@@ -91,6 +92,7 @@ fn end_process(process: &Arc<Process>) {
 
     let parent = process.parent();
     process.is_zombie.store(true, Ordering::Release);
+    process.self_events.wake_all();
     match parent {
         Some(parent) if ignores_children(&parent) => {
             wait::reap(&parent, process);

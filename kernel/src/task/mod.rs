@@ -1,6 +1,7 @@
 //! Threads and processes.
 
 pub mod clone;
+pub mod credentials;
 pub mod exec;
 pub mod exit;
 pub mod futex;
@@ -10,7 +11,8 @@ pub mod signal;
 pub mod thread;
 pub mod wait;
 
-pub use process::{Credentials, Process};
+pub use credentials::{Credentials, Groups};
+pub use process::Process;
 pub use scheduler::{park, wake};
 pub use thread::Thread;
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use sched::queue::{Inbox, LocalQueue};
 
+use super::process::Process;
 use super::thread::Thread;
 use crate::cpu::{self, Core, control, interrupts, switch};
 use crate::memory::kernel_map;
@@ -55,6 +56,8 @@ struct Own {
     /// The address space that CR3 holds; None: the kernel's own table.
     space: Option<Arc<AddressSpace>>,
     quantum_end: Option<Instant>,
+    /// When the CPU timers of the current thread's process want a look.
+    cpu_timer_look: Option<Instant>,
 }
 
 /// One core's scheduler.
@@ -87,6 +90,7 @@ impl CoreScheduler {
                 previous: None,
                 space: None,
                 quantum_end: None,
+                cpu_timer_look: None,
             }),
             inbox: Inbox::new(),
             should_yield: AtomicBool::new(false),
@@ -123,6 +127,11 @@ impl CoreScheduler {
         self.own(off).quantum_end
     }
 
+    /// When the current thread's process wants a look at its CPU timers, if it has any.
+    pub fn cpu_timer_look(&self, off: &InterruptsOff) -> Option<Instant> {
+        self.own(off).cpu_timer_look
+    }
+
     /// Nanoseconds that the core has idled.
     #[must_use]
     pub fn idle_nanos(&self) -> u64 {
@@ -148,6 +157,32 @@ impl CoreScheduler {
             PREEMPTIONS.add(1);
         }
         self.time_quantum(off);
+        self.own(off).cpu_timer_look = None;
+        let process = self
+            .own(off)
+            .current
+            .as_ref()
+            .map(|thread| thread.process());
+        if let Some(process) = process
+            .filter(|process| process.cpu_timers().is_set())
+            .cloned()
+        {
+            process.cpu_timers().expire(&process);
+            self.time_cpu_timers(off);
+        }
+    }
+
+    /// Times the next look at the CPU timers of the current thread's process, if it has
+    /// set any.
+    fn time_cpu_timers(&self, off: &InterruptsOff) {
+        let own = self.own(off);
+        let Some(process) = own.current.as_ref().map(|thread| thread.process()) else {
+            return;
+        };
+        if process.cpu_timers().is_set() {
+            own.cpu_timer_look = Some(process.cpu_timers().next_look(process));
+            interrupts::arm_timer(off);
+        }
     }
 
     /// Times the current thread's quantum, if somebody waits and it is not timed yet.
@@ -266,6 +301,17 @@ pub fn yield_now() {
     leave(Leave::Yield, &off);
 }
 
+/// CPU timers of `process` were set, which is the current one's: the cores that run it
+/// time their next looks. One that begins to run it at this moment may miss that; it
+/// looks when it switches next.
+pub(super) fn look_at_cpu_timers(process: &Process) {
+    for thread in process.threads() {
+        interrupts::nudge(thread.core());
+    }
+    let off = InterruptsOff::new();
+    cpu::this(&off).scheduler.time_cpu_timers(&off);
+}
+
 /// Ends the current thread; its stack is freed by whoever runs next.
 pub(super) fn die() -> ! {
     let off = InterruptsOff::new();
@@ -332,7 +378,7 @@ fn switch_to(
     let ran = now
         .as_nanos()
         .saturating_sub(previous.running_since.swap(0, Ordering::Relaxed));
-    previous.run_time.fetch_add(ran, Ordering::Relaxed);
+    previous.run_time.fetch_add(ran, Ordering::Release);
     next.running_since
         .store(now.as_nanos().max(1), Ordering::Relaxed);
     next.switches.fetch_add(1, Ordering::Relaxed);
@@ -360,6 +406,7 @@ fn switch_to(
 
     let own = scheduler.own(off);
     own.quantum_end = None;
+    own.cpu_timer_look = None;
     scheduler.is_quantum_timed.store(false, Ordering::SeqCst);
     scheduler.should_yield.store(false, Ordering::Relaxed);
     let save = &raw mut from.stack_pointer;
@@ -368,6 +415,7 @@ fn switch_to(
     own.current = Some(next);
     own.previous = Some((previous, reason));
     scheduler.time_quantum(off);
+    scheduler.time_cpu_timers(off);
     // SAFETY: interrupts are off; `next` is suspended and only this core resumes it;
     // `previous` is kept alive by `own.previous` until it is off this stack.
     unsafe { switch::roentgen_switch(save, stack) };

@@ -232,12 +232,20 @@ impl Thread {
     /// Nanoseconds that it has run, now.
     #[must_use]
     pub fn run_nanos(&self) -> u64 {
+        self.run_nanos_at(Instant::now())
+    }
+
+    /// Nanoseconds that it has run, where it is `now`.
+    #[must_use]
+    pub fn run_nanos_at(&self, now: Instant) -> u64 {
+        // In this order: where it is switched from meanwhile, the last stretch is
+        // missing, but never counted twice.
+        let run = self.run_time.load(Ordering::Acquire);
         let since = self.running_since.load(Ordering::Relaxed);
-        let run = self.run_time.load(Ordering::Relaxed);
         if since == 0 {
             return run;
         }
-        run + Instant::now().as_nanos().saturating_sub(since)
+        run + now.as_nanos().saturating_sub(since)
     }
 
     /// The letter for `/proc/PID/stat`.

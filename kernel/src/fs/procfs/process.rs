@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::descriptors::{Descriptors, Shown};
-use super::{number, status};
+use super::{number, status, summary};
 use crate::errno::{Errno, Result};
-use crate::fs::OpenFile;
 use crate::fs::path::{Location, absolute_path};
 use crate::fs::pseudo::{Body, Child, Listing, Table};
 use crate::task::process::{self, Process};
@@ -75,7 +74,7 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
         ("oom_score_adj", text(|_, _| Ok(b"0\n".to_vec()), 0o644)),
         ("stat", text(status::stat, 0o444)),
         ("statm", text(status::statm, 0o444)),
-        ("status", text(status::status, 0o444)),
+        ("status", text(summary::status, 0o444)),
     ];
     let jump = |text: fn(&Process) -> Result<Vec<u8>>, jump: fn(&Process) -> Result<Location>| {
         let text = move || text(&*find(id)?);
@@ -91,13 +90,7 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     ));
     entries.push((
         "exe",
-        jump(
-            |process| Ok(executable(process)?.name().to_vec()),
-            |process| {
-                let file = executable(process)?;
-                file.location().cloned().ok_or(Errno::ENOENT)
-            },
-        ),
+        jump(|process| Ok(executable(process)?.path()), executable),
     ));
     entries.push((
         "root",
@@ -113,7 +106,7 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     entries
 }
 
-fn executable(process: &Process) -> Result<Arc<OpenFile>> {
+fn executable(process: &Process) -> Result<Location> {
     process.executable().ok_or(Errno::ENOENT)
 }
 

@@ -16,6 +16,8 @@ const INET: usize = 16;
 /// Bytes of `struct sockaddr_in6`; the first that Linux accepts (without the scope).
 const INET6: usize = 28;
 const INET6_SHORT: usize = 24;
+/// Bytes of `struct sockaddr_nl`: family (2), padding (2), port (4), groups (4).
+const NETLINK: usize = 12;
 
 /// Longest `struct sockaddr` that is read or written (`struct sockaddr_storage`).
 pub const LONGEST: usize = 128;
@@ -31,6 +33,13 @@ pub enum Address {
     Abstract(Vec<u8>),
     /// An internet address and port; IPv4 is never written as IPv6 in here.
     Inet(IpAddr, u16),
+    /// An AF_NETLINK port (0 is the kernel's), and a bit for each group.
+    Netlink {
+        /// `nl_pid`.
+        port: u32,
+        /// `nl_groups`.
+        groups: u32,
+    },
 }
 
 impl Address {
@@ -41,6 +50,7 @@ impl Address {
             Domain::Unix => Self::Unnamed,
             Domain::Inet => Self::Inet(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
             Domain::Inet6 => Self::Inet(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
+            Domain::Netlink => Self::Netlink { port: 0, groups: 0 },
         }
     }
 
@@ -57,6 +67,13 @@ impl Address {
         match domain {
             Domain::Unix if family != net::AF_UNIX => Err(Errno::EINVAL),
             Domain::Unix => Self::parse_unix(rest).map(Some),
+            Domain::Netlink if bytes.len() < NETLINK || family != net::AF_NETLINK => {
+                Err(Errno::EINVAL)
+            }
+            Domain::Netlink => Ok(Some(Self::Netlink {
+                port: u32::from_ne_bytes(field(rest, 2)?),
+                groups: u32::from_ne_bytes(field(rest, 6)?),
+            })),
             Domain::Inet if bytes.len() < INET => Err(Errno::EINVAL),
             Domain::Inet6 if bytes.len() < INET6_SHORT && family == net::AF_INET6 => {
                 Err(Errno::EINVAL)
@@ -147,6 +164,11 @@ impl Seen {
             (Address::Abstract(name), _) => {
                 bytes.push(0);
                 bytes.extend_from_slice(name);
+            }
+            (Address::Netlink { port, groups }, _) => {
+                bytes.extend_from_slice(&[0; 2]);
+                bytes.extend_from_slice(&port.to_ne_bytes());
+                bytes.extend_from_slice(&groups.to_ne_bytes());
             }
             (Address::Inet(IpAddr::V4(ip), port), Domain::Inet) => {
                 bytes.extend_from_slice(&port.to_be_bytes());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use streams::message_queue::{Message, MessageQueue};
 
 use super::address::Address;
+use super::hops::Hops;
 use super::{End, Identity};
 use crate::errno::{Errno, Result};
 use crate::fs::file::OpenFile;
@@ -18,6 +19,8 @@ pub(super) struct Tag {
     pub identity: Identity,
     /// Files that are passed (`SCM_RIGHTS`).
     pub files: Vec<Arc<OpenFile>>,
+    /// What an IP header would say.
+    pub hops: Hops,
 }
 
 impl Tag {
@@ -82,11 +85,12 @@ impl Channel {
             .map_or(0, |message| message.bytes().len())
     }
 
-    /// Bytes that a write may add under `limit`; None where it has to wait.
+    /// Bytes that a write may add; None where it has to wait.
     ///
     /// # Errors
     /// `EPIPE` where nobody reads any more, or writing is over.
-    pub fn room(&self, limit: usize) -> Option<Result<usize>> {
+    pub fn room(&self) -> Option<Result<usize>> {
+        let limit = self.writer.send_buffer();
         let queue = self.queue.lock();
         if queue.is_unread || queue.is_finished {
             return Some(Err(Errno::EPIPE));
@@ -96,7 +100,8 @@ impl Channel {
     }
 
     /// Whether a poller is told that there is room.
-    pub fn is_writable(&self, limit: usize) -> bool {
+    pub fn is_writable(&self) -> bool {
+        let limit = self.writer.send_buffer();
         let queue = self.queue.lock();
         queue.is_unread || queue.is_finished || has_ample_room(&queue, limit)
     }
@@ -126,8 +131,9 @@ impl Channel {
         Ok(())
     }
 
-    /// Tells the writers, where reading has made ample room that was not there before.
-    pub fn tell_of_room(&self, cost_before: usize, limit: usize) {
+    /// Tells the writer, where reading has made ample room that was not there before.
+    pub fn tell_of_room(&self, cost_before: usize) {
+        let limit = self.writer.send_buffer();
         let queue = self.queue.lock();
         let tells = is_tight(cost_before, limit) && has_ample_room(&queue, limit);
         drop(queue);

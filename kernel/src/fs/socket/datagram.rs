@@ -1,4 +1,4 @@
-//! Sockets without connections: AF_UNIX datagrams, and UDP.
+//! Sockets without connections: AF_UNIX datagrams, UDP and UDP-Lite.
 
 use core::net::IpAddr;
 use std::sync::{Arc, Weak};
@@ -7,7 +7,7 @@ use linux_raw_sys::net;
 
 use super::address::Address;
 use super::transfer::{MESSAGE_OVERHEAD, Received, Sending, gather};
-use super::{Domain, Identity, Kind, Role, SHUT_READING, SHUT_WRITING, Socket, UDP, names};
+use super::{Domain, Identity, Kind, Role, SHUT_READING, SHUT_WRITING, Socket, names};
 use crate::errno::{Errno, Result};
 use crate::fs::anonymous::block;
 use crate::memory::user::{Destination, Source};
@@ -49,6 +49,11 @@ impl Socket {
                     identity: Identity::NOBODY,
                 })
             }
+            Some(address @ Address::Netlink { .. }) => Some(Peer {
+                address: address.clone(),
+                socket: Weak::new(),
+                identity: Identity::NOBODY,
+            }),
             Some(address) => {
                 let socket = names::unix(address, Kind::Datagram)?;
                 socket.check_open_for(self)?;
@@ -93,12 +98,13 @@ impl Socket {
         match self.domain {
             Domain::Unix => self.send_unix(from, sending),
             Domain::Inet | Domain::Inet6 => self.send_udp(from, sending),
+            Domain::Netlink => self.send_netlink(from, sending),
         }
     }
 
     fn send_unix(&self, from: &mut Source<'_>, mut sending: Sending) -> Result<usize> {
         let length = from.remaining();
-        if length > self.options.lock().send_buffer.saturating_sub(32) {
+        if length > self.end.send_buffer().saturating_sub(32) {
             return Err(Errno::EMSGSIZE);
         }
         let target = match sending.address.take() {
@@ -164,7 +170,7 @@ impl Socket {
             own => own,
         };
         let bytes = gather(from, length)?;
-        let candidates = names::at_port(UDP, ip, port);
+        let candidates = names::at_port(self.protocol, ip, port);
         let target = candidates
             .iter()
             .find(|socket| socket.takes_from(&source) == Some(true))
@@ -178,8 +184,10 @@ impl Socket {
                 let limit = target.options.lock().receive_buffer;
                 let is_full = target.inbox.queue.lock().messages.cost() > limit;
                 if !is_full {
+                    let mut tag = sending.tag(source);
+                    tag.hops = self.hops(ip.is_ipv4(), sending.hops);
                     // One that is being closed loses it, as a network would.
-                    let _ = target.inbox.push(bytes, sending.tag(source), false);
+                    let _ = target.inbox.push(bytes, tag, false);
                 }
             }
             // "Port unreachable" comes back to those that are connected.
@@ -189,8 +197,8 @@ impl Socket {
         Ok(length)
     }
 
-    /// An ephemeral port on the wildcard, for the first datagram.
-    fn autobind(&self) -> Result<()> {
+    /// An ephemeral port (on the wildcard), for the first datagram.
+    pub(super) fn autobind(&self) -> Result<()> {
         let mut state = self.state.lock();
         if state.binding.is_none() {
             let (local, binding) = names::bind(self, &Address::unbound(self.domain))?;

@@ -5,7 +5,7 @@ use core::any::Any;
 use linux_raw_sys::{general as linux, ioctl as request, net};
 
 use super::transfer::Sending;
-use super::{Kind, Socket};
+use super::{Kind, Socket, interface};
 use crate::errno::{Errno, Result};
 use crate::fs::file::{Events, FileObject, OpenFile};
 use crate::memory::user::{self, Destination, Source};
@@ -46,7 +46,7 @@ impl FileObject for Socket {
             request::FIONREAD => {
                 let count = match (self.connection(), self.kind) {
                     (Some(connection), _) => connection.incoming.available(),
-                    (None, Kind::Datagram) => self.inbox.first_length(),
+                    (None, Kind::Datagram | Kind::Raw) => self.inbox.first_length(),
                     _ => return Err(Errno::EINVAL),
                 };
                 user::write(argument, &i32::try_from(count).unwrap_or(i32::MAX))?;
@@ -63,7 +63,7 @@ impl FileObject for Socket {
                 user::write(argument, &0_i32)?;
                 Ok(0)
             }
-            _ => Err(Errno::ENOTTY),
+            number => interface::ioctl(self.domain, number, argument).unwrap_or(Err(Errno::ENOTTY)),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Sockets within this machine: AF_UNIX, and AF_INET and AF_INET6 on the loopback.
+//! Sockets within this machine: AF_UNIX, AF_INET and AF_INET6 on the loopback, and
+//! AF_NETLINK for what there is of a network.
 //! Nothing is a packet: what one socket sends goes into the other's queue.
 //!
 //! | file | what lives there |
@@ -10,8 +11,11 @@
 //! | [`stream`] | listening, connecting, accepting |
 //! | [`transfer`] | sending and receiving on connections |
 //! | [`datagram`] | everything about sockets without connections |
+//! | [`hops`] | what an IP header says beside the addresses |
+//! | [`netlink`] | asking for the interfaces |
+//! | [`interface`] | the one interface, and `ioctl(2)` about it |
 //! | [`names`] | who is bound where |
-//! | [`options`] | `getsockopt(2)`, `setsockopt(2)` |
+//! | [`options`], [`stored`] | `getsockopt(2)`, `setsockopt(2)` |
 //!
 //! The system calls are `syscall::socket`'s. The bytes lie in crate `streams`' message
 //! queues.
@@ -23,13 +27,17 @@ pub mod address;
 mod channel;
 mod datagram;
 mod file;
+mod hops;
+mod interface;
 mod names;
+mod netlink;
 mod options;
 mod poll;
+mod stored;
 mod stream;
 mod transfer;
 
-use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use linux_raw_sys::{general as linux, net};
@@ -46,7 +54,8 @@ use crate::sync::{IrqLock, SleepMutex, WaitQueue};
 use crate::task;
 use crate::time::Instant;
 
-pub use transfer::{Ancillary, Received, Sending};
+pub use hops::HopRequest;
+pub use transfer::{Ancillary, ControlMessage, Received, Sending};
 
 /// The address families there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +66,8 @@ pub enum Domain {
     Inet,
     /// `AF_INET6`.
     Inet6,
+    /// `AF_NETLINK`.
+    Netlink,
 }
 
 impl Domain {
@@ -67,7 +78,12 @@ impl Domain {
             Self::Unix => net::AF_UNIX,
             Self::Inet => net::AF_INET,
             Self::Inet6 => net::AF_INET6,
+            Self::Netlink => net::AF_NETLINK,
         }
+    }
+
+    fn is_internet(self) -> bool {
+        matches!(self, Self::Inet | Self::Inet6)
     }
 }
 
@@ -78,6 +94,8 @@ pub enum Kind {
     Stream,
     /// `SOCK_DGRAM`.
     Datagram,
+    /// `SOCK_RAW`.
+    Raw,
     /// `SOCK_SEQPACKET`.
     SeqPacket,
 }
@@ -89,8 +107,13 @@ impl Kind {
         match self {
             Self::Stream => 1,
             Self::Datagram => 2,
+            Self::Raw => 3,
             Self::SeqPacket => 5,
         }
+    }
+
+    fn is_connectionless(self) -> bool {
+        matches!(self, Self::Datagram | Self::Raw)
     }
 }
 
@@ -126,18 +149,33 @@ impl Identity {
     }
 }
 
-/// What others reach of a socket: its waiters and its pending error (`SO_ERROR`).
+/// What others reach of a socket: its waiters, its pending error (`SO_ERROR`), and how
+/// much it may have on its way.
 struct End {
     events: WaitQueue,
     error: AtomicI32,
+    /// Bytes that may be on their way from here. Whoever reads them tells us of room by
+    /// this limit, not by its own.
+    send_buffer: AtomicUsize,
 }
 
 impl End {
-    fn new() -> Arc<Self> {
+    fn new(send_buffer: usize) -> Arc<Self> {
         Arc::new(Self {
             events: WaitQueue::new(),
             error: AtomicI32::new(0),
+            send_buffer: AtomicUsize::new(send_buffer),
         })
+    }
+
+    fn send_buffer(&self) -> usize {
+        self.send_buffer.load(Ordering::SeqCst)
+    }
+
+    /// Changes the limit; those who wait for room look again.
+    fn set_send_buffer(&self, bytes: usize) {
+        self.send_buffer.store(bytes, Ordering::SeqCst);
+        self.events.wake_all();
     }
 
     /// An error for the next call.
@@ -164,6 +202,7 @@ fn errno_of(number: i32) -> Errno {
     [
         Errno::ECONNREFUSED,
         Errno::ECONNRESET,
+        Errno::ENOBUFS,
         Errno::EPIPE,
         Errno::ETIMEDOUT,
     ]
@@ -232,8 +271,14 @@ impl Socket {
         let protocol = match (domain, kind, protocol) {
             (Domain::Unix, _, 0 | net::AF_UNIX) => 0,
             (Domain::Unix, ..) => return Err(Errno::EPROTONOSUPPORT),
+            (Domain::Netlink, Kind::Stream | Kind::SeqPacket, _) => {
+                return Err(Errno::ESOCKTNOSUPPORT);
+            }
+            // NETLINK_ROUTE.
+            (Domain::Netlink, _, 0) => 0,
             (_, Kind::Stream, 0 | TCP) => TCP,
             (_, Kind::Datagram, 0 | UDP) => UDP,
+            (_, Kind::Datagram, UDP_LITE) => UDP_LITE,
             (_, Kind::SeqPacket, _) => return Err(Errno::ESOCKTNOSUPPORT),
             _ => return Err(Errno::EPROTONOSUPPORT),
         };
@@ -246,9 +291,9 @@ impl Socket {
     }
 
     fn build(domain: Domain, kind: Kind, protocol: u32, options: Options) -> Arc<Self> {
-        let end = End::new();
+        let end = End::new(options.send_buffer);
         let role = match kind {
-            Kind::Datagram => Role::Datagram(None),
+            Kind::Datagram | Kind::Raw => Role::Datagram(None),
             _ => Role::Idle,
         };
         Arc::new_cyclic(|this| Self {
@@ -312,6 +357,7 @@ impl Socket {
                 connection.peer.clone()
             }
             Role::Datagram(Some(peer)) => peer.address.clone(),
+            _ if self.domain == Domain::Netlink => netlink::KERNEL,
             _ => return Err(Errno::ENOTCONN),
         };
         Ok(peer.seen_from(self.domain))
@@ -352,8 +398,11 @@ impl Socket {
     /// `shutdown(2)`: `how` is `SHUT_RD`, `SHUT_WR` or `SHUT_RDWR`.
     ///
     /// # Errors
-    /// `EINVAL`, `ENOTCONN`.
+    /// `EINVAL`, `ENOTCONN`, `EOPNOTSUPP`.
     pub fn shut_down(&self, how: u32) -> Result<()> {
+        if self.domain == Domain::Netlink {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let (reading, writing) = match how {
             net::SHUT_RD => (true, false),
             net::SHUT_WR => (false, true),
@@ -415,3 +464,6 @@ impl Socket {
 
 const TCP: u32 = net::IPPROTO_TCP as u32;
 const UDP: u32 = net::IPPROTO_UDP as u32;
+/// UDP with a checksum over a part (RFC 3828). Nothing is damaged within one machine, so
+/// it differs from UDP by its ports and its options.
+const UDP_LITE: u32 = net::IPPROTO_UDPLITE as u32;

@@ -1,5 +1,5 @@
-//! Who is bound where: abstract names, and the ports of TCP and UDP. (Paths are the file
-//! system's.)
+//! Who is bound where: abstract names, and the ports of TCP, UDP and UDP-Lite. (Paths are
+//! the file system's, and AF_NETLINK's ports its own.)
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use super::address::Address;
-use super::{Domain, Kind, Socket};
+use super::{Domain, Kind, Socket, netlink};
 use crate::errno::{Errno, Result};
 use crate::fs;
 use crate::sync::SleepMutex;
@@ -68,12 +68,15 @@ pub enum Binding {
     Abstract(AbstractKey),
     /// A port, and which entry of it.
     Port(PortKey, u64),
+    /// An AF_NETLINK port.
+    Netlink(u32),
 }
 
 impl Drop for Binding {
     fn drop(&mut self) {
         match self {
             Self::Path => {}
+            Self::Netlink(port) => netlink::release(*port),
             Self::Abstract(key) => {
                 ABSTRACT.lock().remove(key);
             }
@@ -131,6 +134,10 @@ pub fn bind(socket: &Socket, address: &Address) -> Result<(Address, Binding)> {
             Ok((address.clone(), Binding::Path))
         }
         Address::Inet(ip, port) => bind_port(socket, *ip, *port),
+        Address::Netlink { port, groups } => {
+            let (local, port) = netlink::bind(*port, *groups)?;
+            Ok((local, Binding::Netlink(port)))
+        }
     }
 }
 

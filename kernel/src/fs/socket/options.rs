@@ -1,14 +1,14 @@
 //! `getsockopt(2)` and `setsockopt(2)`.
 //!
-//! What has a meaning here is a field; the rest of what Linux knows (and nothing else) is
-//! stored and told again.
+//! What has a meaning for most sockets is a field; the rest of what Linux knows (and
+//! nothing else) is in [`super::stored`].
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use linux_raw_sys::net;
 
-use super::{Domain, Kind, Role, Socket};
+use super::stored::Stored;
+use super::{Domain, Kind, Role, Socket, TCP, UDP_LITE};
 use crate::errno::{Errno, Result};
 use crate::time::Instant;
 
@@ -28,44 +28,6 @@ const TCP_RECEIVE_SHOWN: usize = 131_072;
 const SOCKET: u32 = net::SOL_SOCKET;
 const IP: u32 = net::IPPROTO_IP as u32;
 const IPV6: u32 = net::IPPROTO_IPV6 as u32;
-const TCP: u32 = net::IPPROTO_TCP as u32;
-
-/// Options without a meaning here: level, name, and the value at first.
-const STORED: [(u32, u32, i32); 32] = [
-    (SOCKET, net::SO_DEBUG, 0),
-    (SOCKET, net::SO_DONTROUTE, 0),
-    (SOCKET, net::SO_BROADCAST, 0),
-    (SOCKET, net::SO_KEEPALIVE, 0),
-    (SOCKET, net::SO_OOBINLINE, 0),
-    (SOCKET, net::SO_NO_CHECK, 0),
-    (SOCKET, net::SO_BSDCOMPAT, 0),
-    (SOCKET, net::SO_TIMESTAMPNS_OLD, 0),
-    (SOCKET, net::SO_PRIORITY, 0),
-    (SOCKET, net::SO_TIMESTAMP_OLD, 0),
-    (SOCKET, net::SO_MARK, 0),
-    (SOCKET, net::SO_BUSY_POLL, 0),
-    (SOCKET, net::SO_INCOMING_CPU, -1),
-    (IP, net::IP_TOS, 0),
-    (IP, net::IP_TTL, 64),
-    (IP, net::IP_RECVTOS, 0),
-    (IP, net::IP_RECVTTL, 0),
-    (IP, net::IP_PKTINFO, 0),
-    (IP, net::IP_RECVERR, 0),
-    (IP, net::IP_MULTICAST_TTL, 1),
-    (IP, net::IP_MULTICAST_LOOP, 1),
-    (IPV6, net::IPV6_UNICAST_HOPS, 64),
-    (IPV6, net::IPV6_RECVPKTINFO, 0),
-    (IPV6, net::IPV6_RECVTCLASS, 0),
-    (IPV6, net::IPV6_TCLASS, 0),
-    (TCP, net::TCP_NODELAY, 0),
-    (TCP, net::TCP_CORK, 0),
-    (TCP, net::TCP_KEEPIDLE, 7200),
-    (TCP, net::TCP_KEEPINTVL, 75),
-    (TCP, net::TCP_KEEPCNT, 9),
-    (TCP, net::TCP_USER_TIMEOUT, 0),
-    (TCP, net::TCP_QUICKACK, 1),
-];
-
 /// A socket's options.
 #[derive(Clone)]
 pub struct Options {
@@ -77,7 +39,8 @@ pub struct Options {
     pub is_v6_only: bool,
     /// `SO_PASSCRED`.
     pub passes_identity: bool,
-    /// Bytes that may be on their way from here.
+    /// Bytes that may be on their way from a socket that is made with these; what counts
+    /// for this one is its `End`'s.
     pub send_buffer: usize,
     /// Bytes that may wait here.
     pub receive_buffer: usize,
@@ -87,7 +50,7 @@ pub struct Options {
     linger: (bool, u32),
     receive_timeout: Option<Duration>,
     send_timeout: Option<Duration>,
-    stored: BTreeMap<(u32, u32), i32>,
+    pub(super) stored: Stored,
 }
 
 /// A value of an option, as bytes.
@@ -97,7 +60,7 @@ impl Options {
     /// What a new socket starts with.
     #[must_use]
     pub fn new(domain: Domain, kind: Kind) -> Self {
-        let is_tcp = domain != Domain::Unix && kind == Kind::Stream;
+        let is_tcp = domain.is_internet() && kind == Kind::Stream;
         Self {
             reuses_address: false,
             reuses_port: false,
@@ -112,7 +75,7 @@ impl Options {
             linger: (false, 0),
             receive_timeout: None,
             send_timeout: None,
-            stored: BTreeMap::new(),
+            stored: Stored::default(),
         }
     }
 
@@ -140,9 +103,10 @@ impl Socket {
     fn has_level(&self, level: u32) -> bool {
         match level {
             SOCKET => true,
-            IP => self.domain != Domain::Unix,
+            IP => self.domain.is_internet(),
             IPV6 => self.domain == Domain::Inet6,
             TCP => self.is_tcp(),
+            UDP_LITE => self.protocol == UDP_LITE,
             _ => false,
         }
     }
@@ -162,7 +126,7 @@ impl Socket {
     pub fn option(&self, level: u32, name: u32) -> Result<Value> {
         if !self.has_level(level) {
             return Err(match self.domain {
-                Domain::Inet6 => Errno::ENOPROTOOPT,
+                Domain::Inet6 | Domain::Netlink => Errno::ENOPROTOOPT,
                 Domain::Unix | Domain::Inet => Errno::EOPNOTSUPP,
             });
         }
@@ -179,13 +143,7 @@ impl Socket {
         if (level, name) == (TCP, net::TCP_MAXSEG) {
             return Ok(word(32_741));
         }
-        let first = STORED
-            .iter()
-            .find(|(a, b, _)| (*a, *b) == (level, name))
-            .ok_or(Errno::ENOPROTOOPT)?;
-        Ok(word(
-            *options.stored.get(&(level, name)).unwrap_or(&first.2),
-        ))
+        options.stored.value(level, name).map(word)
     }
 
     fn socket_option(&self, name: u32) -> Option<Value> {
@@ -236,7 +194,7 @@ impl Socket {
         if !self.has_level(level) {
             return Err(match self.domain {
                 Domain::Unix => Errno::EOPNOTSUPP,
-                Domain::Inet | Domain::Inet6 => Errno::ENOPROTOOPT,
+                Domain::Inet | Domain::Inet6 | Domain::Netlink => Errno::ENOPROTOOPT,
             });
         }
         self.check_family(level, name)?;
@@ -271,8 +229,11 @@ impl Socket {
             (SOCKET, net::SO_PASSCRED) => options.passes_identity = is_on,
             (IPV6, net::IPV6_V6ONLY) => options.is_v6_only = is_on,
             (SOCKET, net::SO_SNDBUF | net::SO_SNDBUFFORCE) => {
-                options.send_buffer = size.max(SEND_MIN);
-                options.shown.0 = size.max(SEND_MIN);
+                let size = size.max(SEND_MIN);
+                options.send_buffer = size;
+                options.shown.0 = size;
+                drop(options);
+                self.end.set_send_buffer(size);
             }
             (SOCKET, net::SO_RCVBUF | net::SO_RCVBUFFORCE) => {
                 options.receive_buffer = size.max(RECEIVE_MIN);
@@ -288,19 +249,7 @@ impl Socket {
             }
             (SOCKET, net::SO_RCVLOWAT) => {}
             (TCP, net::TCP_MAXSEG) => {}
-            _ if STORED.iter().any(|(a, b, _)| (*a, *b) == (level, name)) => {
-                let number = match level {
-                    SOCKET if name != net::SO_PRIORITY && name != net::SO_MARK => is_on.into(),
-                    _ => number,
-                };
-                let old = core::mem::take(&mut options.stored);
-                drop(options);
-                // Grown outside of the lock.
-                let mut stored = old;
-                stored.insert((level, name), number);
-                self.options.lock().stored = stored;
-            }
-            _ => return Err(Errno::ENOPROTOOPT),
+            _ => return options.stored.set(level, name, number),
         }
         Ok(())
     }

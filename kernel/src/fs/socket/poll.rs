@@ -53,7 +53,6 @@ impl Socket {
     }
 
     fn connection_events(&self, connection: &Connection) -> Events {
-        let limit = self.options.lock().send_buffer;
         let (has_data, is_read_out) = {
             let queue = connection.incoming.queue.lock();
             (!queue.messages.is_empty(), queue.is_finished)
@@ -73,7 +72,7 @@ impl Socket {
         if is_hung_up {
             events |= Events::HUP;
         }
-        if connection.outgoing.is_writable(limit) {
+        if connection.outgoing.is_writable() {
             events |= WRITABLE;
         }
         if self.has_error() {

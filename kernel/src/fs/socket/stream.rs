@@ -63,7 +63,7 @@ impl Socket {
         if domain != Domain::Unix {
             return Err(Errno::EOPNOTSUPP);
         }
-        if kind == Kind::Datagram {
+        if kind.is_connectionless() {
             first.pair_with(&second);
             second.pair_with(&first);
             return Ok((first, second));
@@ -93,7 +93,7 @@ impl Socket {
     /// # Errors
     /// `EOPNOTSUPP` for datagrams; `EINVAL`; `EADDRINUSE`.
     pub fn listen(&self, backlog: i32) -> Result<()> {
-        if self.kind == Kind::Datagram {
+        if self.kind.is_connectionless() {
             return Err(Errno::EOPNOTSUPP);
         }
         let limit = usize::try_from(backlog)
@@ -137,7 +137,7 @@ impl Socket {
     /// # Errors
     /// `EINVAL` where it does not listen, `EOPNOTSUPP` for datagrams, `EAGAIN`.
     pub fn accept(&self, is_nonblocking: bool) -> Result<Arc<Self>> {
-        if self.kind == Kind::Datagram {
+        if self.kind.is_connectionless() {
             return Err(Errno::EOPNOTSUPP);
         }
         let listener = self.listener().ok_or(Errno::EINVAL)?;

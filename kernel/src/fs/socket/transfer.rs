@@ -7,6 +7,7 @@ use streams::message_queue::OVERHEAD;
 
 use super::address::{Address, Seen};
 use super::channel::{Channel, Queue, Tag};
+use super::hops::{HopRequest, Hops};
 use super::{Domain, Identity, Kind, Role, Socket};
 use crate::errno::{Errno, Result};
 use crate::fs::anonymous::block;
@@ -27,6 +28,18 @@ pub struct Ancillary {
     pub files: Vec<Arc<OpenFile>>,
     /// The sender, where the receiver asked for it (`SO_PASSCRED`).
     pub identity: Option<Identity>,
+    /// What else the receiver asked for, in Linux's order.
+    pub messages: Vec<ControlMessage>,
+}
+
+/// A control message that needs no more than to be copied out.
+pub struct ControlMessage {
+    /// `cmsg_level`.
+    pub level: u32,
+    /// `cmsg_type`.
+    pub kind: u32,
+    /// What follows the header.
+    pub data: Vec<u8>,
 }
 
 /// What a receive gives.
@@ -52,6 +65,8 @@ pub struct Sending {
     pub files: Vec<Arc<OpenFile>>,
     /// Who the sender says that it is (`SCM_CREDENTIALS`).
     pub identity: Option<Identity>,
+    /// What the sender wants in the IP header.
+    pub hops: HopRequest,
 }
 
 impl Sending {
@@ -63,6 +78,7 @@ impl Sending {
             address: None,
             files: Vec::new(),
             identity: None,
+            hops: HopRequest::default(),
         }
     }
 
@@ -71,6 +87,7 @@ impl Sending {
             source,
             identity: self.identity.unwrap_or_else(Identity::current),
             files: core::mem::take(&mut self.files),
+            hops: Hops::default(),
         }
     }
 
@@ -86,7 +103,7 @@ impl Socket {
     /// Those of `connect(2)`.
     pub fn connect(&self, address: Option<&Address>, is_nonblocking: bool) -> Result<()> {
         match self.kind {
-            Kind::Datagram => self.connect_datagram(address),
+            Kind::Datagram | Kind::Raw => self.connect_datagram(address),
             Kind::Stream | Kind::SeqPacket => self.connect_stream(address, is_nonblocking),
         }
     }
@@ -101,7 +118,7 @@ impl Socket {
         }
         let is_silent = sending.flags & net::MSG_NOSIGNAL != 0;
         let answer = match self.kind {
-            Kind::Datagram => return self.send_datagram(from, sending),
+            Kind::Datagram | Kind::Raw => return self.send_datagram(from, sending),
             Kind::Stream => self.send_stream(from, sending),
             Kind::SeqPacket => self.send_packet(from, sending),
         };
@@ -119,7 +136,6 @@ impl Socket {
         if sending.address.is_some() && !self.is_tcp() {
             return Err(Errno::EISCONN);
         }
-        let limit = self.options.lock().send_buffer;
         let local = self.local_address();
         let mut done = 0;
         while from.remaining() > 0 {
@@ -133,7 +149,7 @@ impl Socket {
                     {
                         return Some(Err(error));
                     }
-                    connection.outgoing.room(limit)
+                    connection.outgoing.room()
                 },
             )
             .and_then(|room| {
@@ -154,9 +170,8 @@ impl Socket {
 
     fn send_packet(&self, from: &mut Source<'_>, mut sending: Sending) -> Result<usize> {
         let connection = self.connection().ok_or(Errno::ENOTCONN)?;
-        let limit = self.options.lock().send_buffer;
         let length = from.remaining();
-        if length > limit.saturating_sub(32) {
+        if length > self.end.send_buffer().saturating_sub(32) {
             return Err(Errno::EMSGSIZE);
         }
         let bytes = gather(from, length)?;
@@ -164,11 +179,8 @@ impl Socket {
             &self.end.events,
             sending.is_nonblocking(),
             self.send_deadline(),
-            || match connection.outgoing.room(limit)? {
-                Ok(room) if room >= length || room >= limit => Some(Ok(())),
-                Ok(_) => None,
-                Err(error) => Some(Err(error)),
-            },
+            // As on Linux, a packet goes where there is any room.
+            || connection.outgoing.room(),
         )?;
         let tag = sending.tag(self.local_address());
         connection.outgoing.push(bytes, tag, false)?;
@@ -191,7 +203,7 @@ impl Socket {
             });
         }
         match self.kind {
-            Kind::Datagram => self.receive_datagram(to, flags),
+            Kind::Datagram | Kind::Raw => self.receive_datagram(to, flags),
             Kind::SeqPacket => self.receive_packet(to, flags),
             Kind::Stream => self.receive_stream(to, flags),
         }
@@ -227,7 +239,7 @@ impl Socket {
                 let cost = queue.messages.cost();
                 let taken = take(&mut queue, to, is_peek, &mut received);
                 drop(queue);
-                channel.tell_of_room(cost, self.peer_limit());
+                channel.tell_of_room(cost);
                 Some(taken)
             });
             match step {
@@ -254,7 +266,7 @@ impl Socket {
             || {
                 let cost = channel.queue.lock().messages.cost();
                 let taken = self.take_message(channel, to, flags);
-                channel.tell_of_room(cost, self.peer_limit());
+                channel.tell_of_room(cost);
                 if let Some(taken) = taken {
                     return Some(taken);
                 }
@@ -295,6 +307,7 @@ impl Socket {
             ancillary: Ancillary {
                 files: message.tag.files.clone(),
                 identity: passes.then_some(message.tag.identity),
+                messages: self.asked_messages(&message.tag),
             },
             flags: if is_cut { net::MSG_TRUNC } else { 0 },
         };
@@ -306,11 +319,6 @@ impl Socket {
 
     pub(super) fn local_address(&self) -> Address {
         self.state.lock().local.clone()
-    }
-
-    /// What the other side's buffer is taken to be, for telling it of room.
-    fn peer_limit(&self) -> usize {
-        self.options.lock().send_buffer
     }
 
     /// `SO_PEERCRED`.

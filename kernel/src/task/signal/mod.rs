@@ -1,8 +1,9 @@
 //! Signals: who has which pending, what each does, and who is told.
 //!
 //! Delivery, which builds frames on user stacks, is in [`deliver`]; interval timers in
-//! [`timers`].
+//! [`timers`] (real time) and [`cpu_timers`].
 
+pub mod cpu_timers;
 pub mod deliver;
 pub mod info;
 pub mod timers;
@@ -157,6 +158,11 @@ impl PendingSet {
         Some(info.unwrap_or(SigInfo::from_kernel(signal)))
     }
 
+    /// How many wait.
+    fn len(&self) -> usize {
+        self.pending.lock().queue.len()
+    }
+
     fn remove(&self, mask: u64) {
         let mut pending = self.pending.lock();
         pending.queue.retain(|info| bit(info.signal) & mask == 0);
@@ -216,6 +222,12 @@ impl ThreadSignals {
     #[must_use]
     pub fn blocked(&self) -> u64 {
         self.blocked.load(Ordering::SeqCst)
+    }
+
+    /// How many signals wait for this thread alone.
+    #[must_use]
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
     }
 
     /// The first mask of a new thread.
@@ -291,6 +303,27 @@ impl ProcessSignals {
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.pending.mask()
+    }
+
+    /// How many signals wait for the process.
+    #[must_use]
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Masks of the signals that were set to be ignored, and of those with a handler.
+    #[must_use]
+    pub fn ignored_and_caught(&self) -> (u64, u64) {
+        let actions = *self.actions.lock();
+        let mask = |wanted: fn(usize) -> bool| {
+            (1..=COUNT)
+                .zip(&actions)
+                .filter(|(_, action)| wanted(action.handler))
+                .fold(0, |mask, (signal, _)| mask | bit(signal))
+        };
+        let ignored = mask(|handler| handler == IGNORE);
+        let caught = mask(|handler| handler != IGNORE && handler != DEFAULT);
+        (ignored, caught)
     }
 
     /// What a signal does.
