@@ -2,26 +2,18 @@
 //!
 //! | module | what is promised there |
 //! |---|---|
-//! | [`boot`] | a machine starts, whatever its cores, memory and CPU |
-//! | [`endings`] | how machines end, and what `run.sh` says then |
-//! | [`programs`] | static C programs do what they do on Linux |
-//! | [`images`] | an ELF that is broken ends its process, not the machine |
-//! | [`limits`] | memory, processes and descriptors that run out |
-//! | [`cores`] | interpreters compute at the same time |
+//! | [`boot`] | a machine starts, whatever its cores and CPU, and stands when it must fall |
 //! | [`streams`] | the console as pipes |
-//! | [`terminal`] | the console as a terminal |
-//! | [`door`] | `run.sh` itself |
+//! | [`endings`] | how programs and machines end |
+//! | [`programs`] | static C programs do what they do on Linux |
+//! | [`door`] | `run.sh` itself, as a pipe and as a terminal |
 
 mod boot;
 mod common;
-mod cores;
 mod door;
 mod endings;
-mod images;
-mod limits;
 mod programs;
 mod streams;
-mod terminal;
 
 use std::process::ExitCode;
 
@@ -34,11 +26,7 @@ fn main() -> ExitCode {
         streams::add,
         endings::add,
         programs::add,
-        images::add,
-        limits::add,
-        cores::add,
         door::add,
-        terminal::add,
     ] {
         tier = add(tier);
     }

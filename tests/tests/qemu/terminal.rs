@@ -1,3 +1,0 @@
-//! .
-use tests::suite::Tier;
-pub fn add(tier: Tier) -> Tier { tier }
