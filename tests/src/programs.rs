@@ -142,6 +142,7 @@ pub fn machine(program: &PathBuf, arguments: &[&str]) -> Result<Machine> {
     let mut machine = Machine::new()
         .file(&path, 0o755, content)
         .execute(command)
+        .no_environment()
         .directory(DIRECTORY);
     for (name, value) in ENVIRONMENT {
         machine = machine.environment(name, value);

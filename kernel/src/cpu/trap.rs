@@ -176,8 +176,16 @@ fn user_exception(frame: &TrapFrame) {
         3 => (linux::SIGTRAP, info::SI_KERNEL, 0),
         // ILL_ILLOPN
         6 => (linux::SIGILL, 2, frame.rip as usize),
-        16 => (linux::SIGFPE, float_code(fpu::x87_exceptions()), frame.rip as usize),
-        19 => (linux::SIGFPE, float_code(fpu::sse_exceptions()), frame.rip as usize),
+        16 => (
+            linux::SIGFPE,
+            float_code(fpu::x87_exceptions()),
+            frame.rip as usize,
+        ),
+        19 => (
+            linux::SIGFPE,
+            float_code(fpu::sse_exceptions()),
+            frame.rip as usize,
+        ),
         // BUS_ADRALN
         17 => (linux::SIGBUS, 1, 0),
         12 => (linux::SIGBUS, info::SI_KERNEL, 0),

@@ -213,6 +213,13 @@ impl Machine {
         self
     }
 
+    /// Leaves the first process without an environment.
+    #[must_use]
+    pub fn no_environment(mut self) -> Self {
+        self.init.environment.clear();
+        self
+    }
+
     /// Sets a variable of the first process's environment.
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {

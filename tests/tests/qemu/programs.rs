@@ -32,11 +32,6 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "threads of the C library lock, wait, cancel and end",
     ),
     (
-        "memory",
-        Link::Static,
-        "mappings are made, split, moved, protected and copied on write",
-    ),
-    (
         "stack",
         Link::Static,
         "a program finds its arguments and auxiliary vector",
