@@ -11,6 +11,7 @@ use x86_64::instructions::port::Port;
 use crate::console::{self, Mode, Stdio};
 use crate::cpu::{self, interrupts, start, stop};
 use crate::fs;
+use crate::inject;
 use crate::memory::user::{Destination, Source};
 use crate::task::exec::{self, Call};
 
@@ -31,9 +32,8 @@ pub fn start(command_line: &CommandLine) {
     let is_framed = command_line.value("console") == Some("framed");
     console::init(if is_framed { Mode::Framed } else { Mode::Raw });
     start::route_line(SERIAL_LINE, console::serial::interrupt);
-    // For the test of what a panic does.
-    if command_line.has("panic") {
-        panic!("asked for on the command line");
+    if let Some(fault) = command_line.value("inject") {
+        inject::inject(fault);
     }
     let wanted = wanted(command_line, is_framed);
     let files = Arc::new(fs::FdTable::default());

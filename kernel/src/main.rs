@@ -11,6 +11,7 @@
 //! | [`syscall`] | Linux's system calls, and our own |
 //! | [`console`] | COM1 |
 //! | [`time`] | the clock and timers |
+//! | [`uts`] | the names that the machine is given |
 //!
 //! [`kernel_main`] is the table of contents of the boot.
 #![no_main]
@@ -23,6 +24,7 @@ mod entropy;
 mod errno;
 mod first_process;
 mod fs;
+mod inject;
 mod log;
 mod memory;
 mod panic;
@@ -31,6 +33,7 @@ mod sync;
 mod syscall;
 mod task;
 mod time;
+mod uts;
 
 use std::sync::{Arc, Weak};
 
@@ -102,6 +105,7 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
         env!("CARGO_PKG_VERSION"),
         if magic == 0 { "PVH" } else { "multiboot2" }
     );
+    log!("cpu: {}", cpu::control::enabled_features());
     log_memory(&boot, archive);
 
     let discovery = cpu::start::discover(&boot);
@@ -144,7 +148,10 @@ extern "C" fn finish_boot() -> ! {
     else {
         unreachable!("the first half made it");
     };
-    cpu::start::start_others(discovery);
+    // For the test of what a core that does not exist does to the boot.
+    let phantoms = command_line.value("phantom_cores").map(str::parse);
+    let phantoms = phantoms.and_then(Result::ok).unwrap_or(0);
+    cpu::start::start_others(discovery, phantoms);
     first_process::start(command_line);
     x86_64::instructions::interrupts::enable();
     task::scheduler::run()

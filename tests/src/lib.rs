@@ -10,6 +10,8 @@
 //! | [`cli`] | the command line of `run.sh` |
 //! | [`suite`] | tests in tiers, each with a time budget |
 //! | [`oracle`] | the same programs on Linux and here, compared |
+//! | [`programs`] | static C programs, on Linux and here |
+//! | [`speed`] | starting and calls, measured against the control |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
 //! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
@@ -26,10 +28,12 @@ pub mod linux;
 pub mod machine;
 pub mod oracle;
 pub mod packages;
+pub mod programs;
 pub mod project;
 pub mod quality;
 pub mod share;
 pub mod size;
+pub mod speed;
 pub mod suite;
 pub mod symbols;
 pub mod toolchain;

@@ -65,7 +65,7 @@ pub fn prepare(variant: Variant) -> Result<Control> {
     };
     Ok(Control {
         kernel,
-        init: build_init(&place)?,
+        init: compile("tests/control/init.c", "init")?,
         words: format!(
             "console=ttyS1 quiet panic=-1 rdinit={INIT_PATH}{}",
             variant.words()
@@ -114,9 +114,14 @@ fn fetch(place: &Path) -> Result<PathBuf> {
     find_kernel(place).ok_or_else(|| Error::Missing(format!("{package} has no kernel in it")))
 }
 
-fn build_init(place: &Path) -> Result<PathBuf> {
-    let source = project::root().join("tests/control/init.c");
-    let (program, stamp_path) = (place.join("init"), place.join("init.stamp"));
+/// Compiles a static C program of the checkout, if its source changed; the ELF's path.
+///
+/// # Errors
+/// [`Error::Tool`] with the compiler's output.
+pub fn compile(source: &str, name: &str) -> Result<PathBuf> {
+    let source = project::root().join(source);
+    let place = project::target_directory("control")?;
+    let (program, stamp_path) = (place.join(name), place.join(format!("{name}.stamp")));
     let stamp = fingerprint::metadata(std::slice::from_ref(&source))?;
     if !program.is_file() || std::fs::read_to_string(&stamp_path).ok().as_ref() != Some(&stamp) {
         let mut compiler = Command::new("gcc");
@@ -124,7 +129,7 @@ fn build_init(place: &Path) -> Result<PathBuf> {
             .args(["-static", "-O2", "-Wall", "-Wno-unused-result", "-o"])
             .arg(&program)
             .arg(&source);
-        output("building the control's first process", &mut compiler)?;
+        output("compiling a C program", &mut compiler)?;
         std::fs::write(&stamp_path, stamp).map_err(Error::file(&stamp_path))?;
     }
     Ok(program)

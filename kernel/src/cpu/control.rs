@@ -70,6 +70,36 @@ pub fn enable_features() -> bool {
     fsgsbase
 }
 
+/// The names of the protections and features that are on in this core's registers.
+#[must_use]
+pub fn enabled_features() -> String {
+    let (cr0, cr4, efer) = (Cr0::read(), Cr4::read(), Efer::read());
+    let all = [
+        ("nx", efer.contains(EferFlags::NO_EXECUTE_ENABLE)),
+        ("wp", cr0.contains(Cr0Flags::WRITE_PROTECT)),
+        (
+            "smep",
+            cr4.contains(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
+        ),
+        (
+            "smap",
+            cr4.contains(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
+        ),
+        (
+            "umip",
+            cr4.contains(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),
+        ),
+        ("fsgsbase", cr4.contains(Cr4Flags::FSGSBASE)),
+        ("xsave", cr4.contains(Cr4Flags::OSXSAVE)),
+        ("x2apic", smp::apic::has_x2apic()),
+    ];
+    let on: Vec<&str> = all
+        .iter()
+        .filter_map(|(name, is_on)| is_on.then_some(*name))
+        .collect();
+    on.join(" ")
+}
+
 /// Whether SMAP is on.
 #[must_use]
 pub fn has_smap() -> bool {

@@ -179,6 +179,7 @@ roentgen_system_call_entry:
     push rax                      // number, in the error code's place
     push 0x100
     PUSH_REGISTERS
+    inc qword ptr gs:[{system_calls}]
     FS_TO_KERNEL
     mov rdi, rsp
     xor ebp, ebp
@@ -287,6 +288,7 @@ roentgen_trap_stubs:
     kernel_fs = const offset::KERNEL_FS,
     user_fs = const offset::USER_FS,
     has_fsgsbase = const offset::HAS_FSGSBASE,
+    system_calls = const offset::SYSTEM_CALLS,
     system_call = sym crate::cpu::trap::system_call,
     trap = sym crate::cpu::trap::trap,
     trap_special = sym crate::cpu::trap::trap_special,

@@ -167,6 +167,32 @@ impl FpuState {
     }
 }
 
+/// The unmasked x87 exceptions that are pending on this core (Intel SDM vol. 1, 8.1.3
+/// and 8.1.5).
+#[must_use]
+pub fn x87_exceptions() -> u32 {
+    let (mut control, mut status) = (0_u16, 0_u16);
+    // SAFETY: both only store a word; neither waits for exceptions.
+    unsafe {
+        core::arch::asm!("fnstcw [{}]", "fnstsw [{}]", in(reg) &raw mut control,
+            in(reg) &raw mut status, options(nostack, preserves_flags));
+    }
+    u32::from(status & !control) & 0x3f
+}
+
+/// The unmasked SSE exceptions whose flags are set on this core (Intel SDM vol. 1,
+/// 10.2.3).
+#[must_use]
+pub fn sse_exceptions() -> u32 {
+    let mut register = 0_u32;
+    // SAFETY: only stores a word.
+    unsafe {
+        core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut register,
+            options(nostack, preserves_flags));
+    }
+    register & !(register >> 7) & 0x3f
+}
+
 #[target_feature(enable = "fxsr")]
 unsafe fn fxsave(area: *mut u8) {
     // SAFETY: 512 aligned bytes.

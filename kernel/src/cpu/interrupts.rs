@@ -108,7 +108,11 @@ pub fn nudge(core: usize) {
 /// Arms this core's timer for the next of its deadlines.
 pub fn arm_timer(off: &InterruptsOff) {
     let core = this(off);
-    let next = [time::next_deadline(off), core.scheduler.quantum_end(off)];
+    let next = [
+        time::next_deadline(off),
+        core.scheduler.quantum_end(off),
+        core.scheduler.cpu_timer_look(off),
+    ];
     let Some(deadline) = next.into_iter().flatten().min() else {
         return;
     };

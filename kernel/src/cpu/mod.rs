@@ -22,6 +22,7 @@ use crate::memory::frame::CoreFrames;
 use crate::memory::heap::CoreBlocks;
 use crate::memory::tlb::CoreTlb;
 use crate::sync::InterruptsOff;
+use crate::task::Thread;
 use crate::task::scheduler::CoreScheduler;
 
 /// Most cores that the kernel serves.
@@ -37,6 +38,9 @@ pub struct Core {
     kernel_fs: UnsafeCell<u64>,
     user_fs: UnsafeCell<u64>,
     has_fsgsbase: UnsafeCell<u64>,
+    /// The thread that runs here: read by one instruction, which no migration can split.
+    current: AtomicPtr<Thread>,
+    system_calls: UnsafeCell<u64>,
     /// This core's number, counted from 0.
     pub id: usize,
     /// Its local APIC's id.
@@ -69,6 +73,10 @@ pub mod offset {
     pub const USER_FS: usize = offset_of!(Core, user_fs);
     /// Not zero where RDFSBASE and WRFSBASE may be used.
     pub const HAS_FSGSBASE: usize = offset_of!(Core, has_fsgsbase);
+    /// The thread that runs on the core.
+    pub const CURRENT: usize = offset_of!(Core, current);
+    /// System calls that entered here.
+    pub const SYSTEM_CALLS: usize = offset_of!(Core, system_calls);
 }
 
 // SAFETY: the cells are touched by their own core only, with interrupts off.
@@ -92,6 +100,8 @@ impl Core {
             kernel_fs: UnsafeCell::new(tls::new_block()),
             user_fs: UnsafeCell::new(0),
             has_fsgsbase: UnsafeCell::new(0),
+            current: AtomicPtr::new(core::ptr::null_mut()),
+            system_calls: UnsafeCell::new(0),
             id,
             apic_id,
             is_fault_forbidden: UnsafeCell::new(false),
@@ -134,6 +144,19 @@ impl Core {
             *self.kernel_stack.get() = top;
             (*self.descriptors.get()).set_entry_stack(top);
         }
+    }
+
+    /// Says which thread runs here from now on; null: none yet.
+    pub(crate) fn set_current(&self, thread: *const Thread, _off: &InterruptsOff) {
+        self.current.store(thread.cast_mut(), Ordering::Relaxed);
+    }
+
+    /// System calls that entered the kernel on this core; counted by the entry.
+    #[must_use]
+    pub fn system_calls(&self) -> u64 {
+        // SAFETY: one word that its core alone writes; a torn read cannot happen to an
+        // aligned one (Intel SDM vol. 3A, 9.1.1).
+        unsafe { self.system_calls.get().read_volatile() }
     }
 
     /// FS base of the user thread that entered the kernel last on this core.
@@ -203,6 +226,19 @@ fn this_pointer() -> *const Core {
             options(nostack, preserves_flags, readonly));
     }
     pointer
+}
+
+/// The thread that runs this; null before there are threads.
+#[must_use]
+pub(crate) fn current_thread() -> *const Thread {
+    let thread: *const Thread;
+    // SAFETY: reads one field of the storage that GS points to; wherever this thread runs,
+    // the field there names it.
+    unsafe {
+        core::arch::asm!("mov {}, gs:[{}]", out(reg) thread, const offset::CURRENT,
+            options(nostack, preserves_flags, readonly));
+    }
+    thread
 }
 
 /// The number of the core that runs this; it may be another one at once.

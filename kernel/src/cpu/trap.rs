@@ -6,11 +6,12 @@ use x86_64::instructions::interrupts as flag;
 use x86_64::registers::control::Cr2;
 
 use super::entry::{SYSTEM_CALL, TrapFrame};
-use super::{control, copy, interrupts, stop};
+use super::{control, copy, fpu, interrupts, stop};
 use crate::memory::area::Protection;
 use crate::memory::fault::FaultError;
 use crate::memory::stacks;
 use crate::memory::user::USER_END;
+use crate::sync::InterruptsOff;
 use crate::syscall;
 use crate::task::signal::{self, SigInfo, deliver, info};
 use crate::task::{self, scheduler};
@@ -47,15 +48,13 @@ pub(super) unsafe extern "C" fn system_call(frame: *mut TrapFrame) -> bool {
 pub fn before_user_mode(frame: *mut TrapFrame) {
     loop {
         flag::disable();
-        let off = crate::sync::InterruptsOff::new();
-        let core = super::this(&off);
-        if core.scheduler.should_yield() {
-            drop(off);
+        // SAFETY: the line above.
+        let off = unsafe { InterruptsOff::already() };
+        if super::this(&off).scheduler.should_yield() {
             scheduler::yield_now();
             continue;
         }
-        let thread = core.scheduler.current(&off);
-        drop(off);
+        let thread = task::current();
         if !thread.needs_attention() {
             return;
         }
@@ -124,6 +123,7 @@ fn page_fault(frame: &mut TrapFrame) {
         None => Err(FaultError::NotMapped),
     };
     let Err(error) = result else {
+        thread.process().count_page_fault();
         return;
     };
     if !frame.is_from_user() {
@@ -176,8 +176,8 @@ fn user_exception(frame: &TrapFrame) {
         3 => (linux::SIGTRAP, info::SI_KERNEL, 0),
         // ILL_ILLOPN
         6 => (linux::SIGILL, 2, frame.rip as usize),
-        // FPE_FLTINV stands for all of x87's and SSE's.
-        16 | 19 => (linux::SIGFPE, 7, frame.rip as usize),
+        16 => (linux::SIGFPE, float_code(fpu::x87_exceptions()), frame.rip as usize),
+        19 => (linux::SIGFPE, float_code(fpu::sse_exceptions()), frame.rip as usize),
         // BUS_ADRALN
         17 => (linux::SIGBUS, 1, 0),
         12 => (linux::SIGBUS, info::SI_KERNEL, 0),
@@ -190,6 +190,26 @@ fn user_exception(frame: &TrapFrame) {
         frame.rip
     );
     signal::send_fault(&thread, SigInfo::fault(signal, code, address));
+}
+
+/// The code of a SIGFPE for unmasked exceptions (Intel SDM vol. 1, 8.5 and 11.5.2).
+fn float_code(exceptions: u32) -> i32 {
+    const INVALID: u32 = 1;
+    const DIVISION_BY_ZERO: u32 = 4;
+    const OVERFLOW: u32 = 8;
+    const UNDERFLOW_OR_DENORMAL: u32 = 0x12;
+    // FPE_FLTINV, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES
+    if exceptions & INVALID != 0 {
+        7
+    } else if exceptions & DIVISION_BY_ZERO != 0 {
+        3
+    } else if exceptions & OVERFLOW != 0 {
+        4
+    } else if exceptions & UNDERFLOW_OR_DENORMAL != 0 {
+        5
+    } else {
+        6
+    }
 }
 
 /// NMI, double fault and machine check, on their own stacks.

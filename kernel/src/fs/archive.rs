@@ -84,7 +84,13 @@ impl Unpacker {
         let directory = last.directory;
         if let Ok(there) = path::find(&directory, &name) {
             if kind == Kind::Directory && there.kind() == Kind::Directory {
-                return self.finish(entry, &there);
+                // /proc and /sys are what the kernel says they are.
+                let is_ours = there.as_any().is::<Node>();
+                return if is_ours {
+                    self.finish(entry, &there)
+                } else {
+                    Ok(())
+                };
             }
             if there.kind() == Kind::CharacterDevice {
                 return Ok(());

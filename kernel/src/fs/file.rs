@@ -119,6 +119,12 @@ pub trait FileObject: Any + Send + Sync {
         let _ = file;
     }
 
+    /// Lines of `/proc/PID/fdinfo/N` that only this kind of file has, each with its
+    /// newline (`proc(5)`).
+    fn describe(&self) -> String {
+        String::new()
+    }
+
     /// For those who must know which kind of object it is (epoll, sockets, the loader).
     fn as_any(&self) -> &dyn Any;
 }

@@ -65,8 +65,18 @@ pub struct FileLocks {
     released: WaitQueue,
 }
 
-/// Process id → the process that it waits for, for `EDEADLK`.
-static WAITING: SleepMutex<BTreeMap<u32, u32>> = SleepMutex::new(BTreeMap::new());
+/// Whom a process waits for.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    holder: u32,
+    /// The locks in question: the address of their [`FileLocks`].
+    file: usize,
+}
+
+/// Waiting process → whom it waits for, for `EDEADLK`. Changed with the file's locks
+/// held, so that an edge is there only while its holder really holds: a process that
+/// was just given the lock waits for nobody, and nobody waits for who just released it.
+static WAITING: SleepMutex<BTreeMap<u32, Edge>> = SleepMutex::new(BTreeMap::new());
 
 /// Longest chain of waiting processes that is searched for a circle.
 const LONGEST_CHAIN: usize = 1000;
@@ -96,7 +106,7 @@ impl FileLocks {
     /// # Errors
     /// `EAGAIN`.
     pub fn try_take(&self, family: Family, wanted: Lock<Owner>) -> Result<()> {
-        self.attempt(family, wanted).map_err(|_| Errno::EAGAIN)
+        self.attempt(family, wanted, false)
     }
 
     /// Takes `wanted`, waiting for others to release theirs.
@@ -106,11 +116,14 @@ impl FileLocks {
     pub fn take(&self, family: Family, wanted: Lock<Owner>) -> Result<()> {
         let result = self
             .released
-            .wait_until(None, || match self.attempt(family, wanted) {
+            .wait_until(None, || match self.attempt(family, wanted, true) {
                 Ok(()) => Some(Ok(())),
-                Err(conflict) => wait_for(wanted.owner, conflict.owner).err().map(Err),
+                Err(Errno::EAGAIN) => None,
+                Err(error) => Some(Err(error)),
             });
-        if let Owner::Process(process) = wanted.owner {
+        if result.is_err()
+            && let Owner::Process(process) = wanted.owner
+        {
             WAITING.lock().remove(&process);
         }
         match result {
@@ -119,31 +132,46 @@ impl FileLocks {
         }
     }
 
-    fn attempt(
-        &self,
-        family: Family,
-        wanted: Lock<Owner>,
-    ) -> core::result::Result<(), Lock<Owner>> {
+    /// Takes `wanted` or says `EAGAIN`; with `waits`, notes whom it will wait for, or says
+    /// `EDEADLK`.
+    fn attempt(&self, family: Family, wanted: Lock<Owner>, waits: bool) -> Result<()> {
         self.is_used.store(true, Ordering::Release);
         let mut held = self.held.lock();
         let locks = held.of(family);
-        if family == Family::Flock {
-            // flock(2): a conversion is not atomic; the old lock is given up first.
-            let had = locks.clear(wanted.owner, Range::WHOLE);
-            let result = locks.set(wanted);
-            drop(held);
-            if had {
-                self.released.wake_all();
+        // flock(2): a conversion is not atomic; the old lock is given up first.
+        let had = family == Family::Flock && locks.clear(wanted.owner, Range::WHOLE);
+        let result = match locks.set(wanted) {
+            Ok(()) => {
+                if let Owner::Process(process) = wanted.owner {
+                    WAITING.lock().remove(&process);
+                }
+                Ok(())
             }
-            return result;
+            Err(conflict) if waits => self
+                .wait_for(wanted.owner, conflict.owner)
+                .and(Err(Errno::EAGAIN)),
+            Err(_) => Err(Errno::EAGAIN),
+        };
+        // A write lock may have become a read lock.
+        let is_narrowed = family == Family::Record && result.is_ok() && !wanted.is_exclusive;
+        if is_narrowed {
+            self.forget_waiters(wanted.owner);
         }
-        let result = locks.set(wanted);
         drop(held);
-        if result.is_ok() && !wanted.is_exclusive {
-            // A write lock may have become a read lock.
+        if had || is_narrowed {
             self.released.wake_all();
         }
         result
+    }
+
+    /// Nobody waits for `owner` in this file any more: all are about to try again.
+    fn forget_waiters(&self, owner: Owner) {
+        if let Owner::Process(process) = owner {
+            let file = core::ptr::from_ref(self) as usize;
+            WAITING
+                .lock()
+                .retain(|_, edge| edge.holder != process || edge.file != file);
+        }
     }
 
     /// Gives up what `owner` holds of `range`.
@@ -151,7 +179,14 @@ impl FileLocks {
         if !self.is_used.load(Ordering::Acquire) {
             return;
         }
-        let released = self.held.lock().of(family).clear(owner, range);
+        let released = {
+            let mut held = self.held.lock();
+            let released = held.of(family).clear(owner, range);
+            if released {
+                self.forget_waiters(owner);
+            }
+            released
+        };
         if released {
             self.released.wake_all();
         }
@@ -163,24 +198,25 @@ impl FileLocks {
         self.release(Family::Flock, owner, Range::WHOLE);
         self.release(Family::Record, owner, Range::WHOLE);
     }
-}
 
-/// Notes that `waiter` waits for `holder`.
-fn wait_for(waiter: Owner, holder: Owner) -> Result<()> {
-    let (Owner::Process(waiter), Owner::Process(holder)) = (waiter, holder) else {
-        return Ok(());
-    };
-    let mut waiting = WAITING.lock();
-    let mut at = holder;
-    for _ in 0..LONGEST_CHAIN {
-        if at == waiter {
-            return Err(Errno::EDEADLK);
+    /// Notes that `waiter` waits for `holder`. The caller holds this file's locks.
+    fn wait_for(&self, waiter: Owner, holder: Owner) -> Result<()> {
+        let (Owner::Process(waiter), Owner::Process(holder)) = (waiter, holder) else {
+            return Ok(());
+        };
+        let mut waiting = WAITING.lock();
+        let mut at = holder;
+        for _ in 0..LONGEST_CHAIN {
+            if at == waiter {
+                return Err(Errno::EDEADLK);
+            }
+            match waiting.get(&at) {
+                Some(edge) => at = edge.holder,
+                None => break,
+            }
         }
-        match waiting.get(&at) {
-            Some(next) => at = *next,
-            None => break,
-        }
+        let file = core::ptr::from_ref(self) as usize;
+        waiting.insert(waiter, Edge { holder, file });
+        Ok(())
     }
-    waiting.insert(waiter, holder);
-    Ok(())
 }

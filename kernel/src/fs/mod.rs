@@ -28,6 +28,7 @@ pub mod mount;
 pub mod open;
 pub mod path;
 pub mod permission;
+pub mod pidfd;
 pub mod pipe;
 pub mod procfs;
 pub mod pseudo;
@@ -120,6 +121,7 @@ pub fn caller() -> Caller {
     Caller {
         uid: credentials.euid,
         gid: credentials.egid,
+        groups: credentials.groups,
     }
 }
 
@@ -144,7 +146,7 @@ pub fn kernel_base() -> Result<Base> {
     Ok(Base {
         start: root.clone(),
         root,
-        caller: Caller::ROOT,
+        caller: Caller::root(),
     })
 }
 

@@ -5,6 +5,7 @@ use linux_raw_sys::general as linux;
 
 use super::inode::{Inode, Kind, Metadata};
 use crate::errno::{Errno, Result};
+use crate::task::Groups;
 
 bitflags! {
     /// The three permission bits.
@@ -20,22 +21,37 @@ bitflags! {
 }
 
 /// Whose permissions count: the effective ids, or the real ones for `access(2)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// User.
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Groups,
 }
 
 impl Caller {
     /// The superuser.
-    pub const ROOT: Self = Self { uid: 0, gid: 0 };
+    #[must_use]
+    pub fn root() -> Self {
+        Self {
+            uid: 0,
+            gid: 0,
+            groups: Groups::default(),
+        }
+    }
 
     /// Whether it is the superuser.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.uid == 0
+    }
+
+    /// Whether it is a member of the group.
+    #[must_use]
+    pub fn is_in(&self, group: u32) -> bool {
+        self.gid == group || self.groups.contains(group)
     }
 
     /// Whether it is the owner of the file, or the superuser.
@@ -61,7 +77,7 @@ pub fn check(inode: &dyn Inode, caller: &Caller, access: Access) -> Result<()> {
     } else {
         let shift = match () {
             () if metadata.uid == caller.uid => 6,
-            () if metadata.gid == caller.gid => 3,
+            () if caller.is_in(metadata.gid) => 3,
             () => 0,
         };
         Access::from_bits_truncate(metadata.permissions >> shift).contains(access)

@@ -143,6 +143,13 @@ fn number_of(parent: u64, name: &[u8]) -> u64 {
 }
 
 impl Node {
+    /// Its name, where it is in the root directory of a file system with this `magic`.
+    #[must_use]
+    pub fn name_in_root(&self, magic: u32) -> Option<&[u8]> {
+        let above = self.parent.as_ref()?;
+        (self.system.magic == magic && above.parent.is_none()).then_some(&*self.name)
+    }
+
     fn listing(&self) -> Result<&Arc<dyn Listing>> {
         match &self.child.body {
             Body::Directory(listing) => Ok(listing),

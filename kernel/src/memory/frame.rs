@@ -136,6 +136,9 @@ pub fn init(boot: &BootInfo, reserved: &[Region]) -> Result<(), OutOfMemory> {
 
     let mut free = FREE.lock();
     let mut left = 0;
+    // The last piece is used first, and what is used first must lie below 4 GiB: the
+    // boot tables reach no further, and the other cores load CR3 with 32 bits.
+    pieces.sort_unstable_by_key(|piece| (piece.start < 4 << 30, piece.start));
     for piece in pieces.iter().filter(|piece| piece.end > piece.start) {
         let range = (
             (piece.start / PAGE_SIZE as u64) as u32,

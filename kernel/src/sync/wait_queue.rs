@@ -80,7 +80,7 @@ impl WaitQueue {
             return Ok(value);
         }
         let thread = task::current();
-        let _subscription = self.subscribe(thread.clone());
+        let _subscription = self.subscribe(thread.to_arc());
         let _nested = NestedWait;
         loop {
             if let Some(value) = ready() {
@@ -101,7 +101,7 @@ impl WaitQueue {
         if let Some(value) = ready() {
             return value;
         }
-        let _subscription = self.subscribe(task::current());
+        let _subscription = self.subscribe(task::current().to_arc());
         let _nested = NestedWait;
         loop {
             if let Some(value) = ready() {

@@ -4,7 +4,8 @@ use linux_raw_sys::general as linux;
 
 use crate::errno::{Errno, Result};
 use crate::memory::user;
-use crate::task::{self, Credentials, process};
+use crate::task::credentials::GROUPS_MAX;
+use crate::task::{self, Credentials, Groups, process};
 
 pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
     let me = || task::current_process().credentials();
@@ -29,8 +30,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_setresgid => set_group([args[0], args[1], args[2]], false),
         linux::__NR_setfsuid => Ok(me().euid as usize),
         linux::__NR_setfsgid => Ok(me().egid as usize),
-        // No supplementary groups: the superuser needs none, others have none.
-        linux::__NR_getgroups => Ok(0),
+        linux::__NR_getgroups => getgroups(args),
         linux::__NR_setgroups => setgroups(args),
         linux::__NR_getrlimit => getrlimit(args),
         linux::__NR_setrlimit => setrlimit(args),
@@ -109,16 +109,41 @@ fn set_group(wanted: [usize; 3], all: bool) -> Result<usize> {
     Ok(0)
 }
 
-fn setgroups([count, ..]: [usize; 6]) -> Result<usize> {
-    if task::current_credentials().euid != 0 {
+fn setgroups([count, from, ..]: [usize; 6]) -> Result<usize> {
+    let process = task::current_process();
+    let own = process.credentials();
+    if own.euid != 0 {
         return Err(Errno::EPERM);
     }
-    // Taken where it changes nothing; there is no place to keep more.
-    if count == 0 {
-        Ok(0)
-    } else {
-        Err(Errno::EINVAL)
+    // An int in the call's signature; the upper half is nobody's.
+    let count = count as u32 as usize;
+    if count > GROUPS_MAX {
+        return Err(Errno::EINVAL);
     }
+    let list: Vec<u32> = user::read_many(from, count)?;
+    if list.contains(&(NONE as u32)) {
+        return Err(Errno::EINVAL);
+    }
+    process.set_credentials(Credentials {
+        groups: Groups::new(list),
+        ..own
+    });
+    Ok(0)
+}
+
+fn getgroups([room, to, ..]: [usize; 6]) -> Result<usize> {
+    let room = usize::try_from(room as i32).map_err(|_| Errno::EINVAL)?;
+    let credentials = task::current_credentials();
+    let groups = credentials.groups.as_slice();
+    if room == 0 {
+        return Ok(groups.len());
+    }
+    if groups.len() > room {
+        return Err(Errno::EINVAL);
+    }
+    let bytes: Vec<u8> = groups.iter().flat_map(|id| id.to_ne_bytes()).collect();
+    user::copy_out(to, &bytes)?;
+    Ok(groups.len())
 }
 
 fn write_limit(to: usize, (soft, hard): (u64, u64)) -> Result<()> {

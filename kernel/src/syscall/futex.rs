@@ -103,7 +103,7 @@ fn set_robust_list([head, length, ..]: [usize; 6]) -> Result<usize> {
 
 fn get_robust_list([id, head, length, ..]: [usize; 6]) -> Result<usize> {
     let thread = match id as u32 {
-        0 => task::current(),
+        0 => task::current().to_arc(),
         id => process::find_thread(id).ok_or(Errno::ESRCH)?,
     };
     let list = thread.robust_list();

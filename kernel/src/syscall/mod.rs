@@ -9,6 +9,7 @@ pub mod epoll;
 pub mod file;
 pub mod futex;
 pub mod memory;
+pub mod pidfd;
 pub mod pipe;
 pub mod poll;
 pub mod process;
@@ -28,14 +29,8 @@ use crate::cpu::entry::TrapFrame;
 use crate::errno::Result;
 use crate::task;
 
-crate::counters! {
-    /// System calls.
-    static CALLS = "system_calls";
-}
-
 /// Carries out the system call in `frame`, and puts its result there.
 pub fn dispatch(frame: &mut TrapFrame) {
-    CALLS.add(1);
     let number = frame.rax as u32;
     let args = [
         frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9,
@@ -67,6 +62,7 @@ fn carry_out(number: u32, args: [usize; 6], frame: &mut TrapFrame) -> Option<Res
         .or_else(|| pipe::dispatch(number, args))
         .or_else(|| timerfd::dispatch(number, args))
         .or_else(|| signal::dispatch(number, args))
+        .or_else(|| pidfd::dispatch(number, args))
         .or_else(|| schedule::dispatch(number, args))
         .or_else(|| credentials::dispatch(number, args))
         .or_else(|| socket::dispatch(number, args))

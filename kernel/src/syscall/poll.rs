@@ -74,7 +74,7 @@ fn wait(watches: &[Watch], deadline: Option<Instant>) -> Result<Vec<Events>> {
     let thread = task::current();
     let waker = Arc::new(Waker {
         has_fired: AtomicBool::new(false),
-        thread: thread.clone(),
+        thread: thread.to_arc(),
     });
     let _subscriptions: Vec<_> = watches
         .iter()

@@ -5,6 +5,7 @@ use linux_raw_sys::general as linux;
 use crate::cpu::control;
 use crate::cpu::entry::TrapFrame;
 use crate::errno::{Errno, Result};
+use crate::fs::pidfd;
 use crate::memory::user;
 use crate::sync::InterruptsOff;
 use crate::task::clone::{self, Request};
@@ -48,7 +49,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
     Some(match number {
         linux::__NR_getpid => Ok(task::current_process().id() as usize),
         linux::__NR_gettid => Ok(task::current().id() as usize),
-        linux::__NR_getppid => Ok(task::current_process().parent_id() as usize),
+        linux::__NR_getppid => Ok(task::current().process().parent_id() as usize),
         linux::__NR_exit => {
             let process = task::current_process();
             if process.threads().len() == 1 {
@@ -88,6 +89,7 @@ fn clone_call(
     let request = Request {
         flags: (flags as u32 & !0xff).into(),
         parent_tid,
+        pidfd: parent_tid,
         child_tid,
         exit_signal: flags as u32 & 0xff,
         stack,
@@ -124,6 +126,7 @@ fn clone3([address, size, ..]: [usize; 6], frame: &TrapFrame) -> Result<usize> {
     }
     let request = Request {
         flags: word(0),
+        pidfd: word(1) as usize,
         parent_tid: word(3) as usize,
         child_tid: word(2) as usize,
         exit_signal: word(4) as u32,
@@ -154,7 +157,7 @@ fn read_strings(mut address: usize) -> Result<Vec<Vec<u8>>> {
         if pointer == 0 {
             return Ok(strings);
         }
-        let left = exec::ARGUMENT_LIMIT - total;
+        let left = (exec::ARGUMENT_LIMIT - total).min(exec::STRING_LIMIT);
         let string = user::read_string(pointer, left).map_err(|error| match error {
             Errno::ENAMETOOLONG => Errno::E2BIG,
             other => other,
@@ -272,7 +275,10 @@ fn wait4([pid, status, options, usage, ..]: [usize; 6]) -> Result<usize> {
         user::write(status, &event.status)?;
     }
     if usage != 0 {
-        user::copy_out(usage, &super::schedule::usage_bytes(event.run_nanos, 0))?;
+        user::copy_out(
+            usage,
+            &super::schedule::usage_bytes(event.run_nanos, event.page_faults, 0),
+        )?;
     }
     Ok(event.pid as usize)
 }
@@ -286,12 +292,21 @@ fn waitid([kind, id, to, options, usage, _]: [usize; 6]) -> Result<usize> {
     if bits & !(states | others) != 0 || bits & states == 0 {
         return Err(Errno::EINVAL);
     }
+    let mut is_nonblocking = false;
     let who = match kind {
         0 => Who::Any,
         1 if id as i32 > 0 => Who::Process(id as u32),
         2 if id == 0 => Who::Group(task::current_process().group_id()),
         2 if id as i32 > 0 => Who::Group(id as u32),
-        P_PIDFD => return Err(Errno::EBADF),
+        P_PIDFD => {
+            let file = task::current_process().files().get(id as i32)?;
+            let process = pidfd::process_of(&file)?;
+            if !process.is_registered() {
+                return Err(Errno::ECHILD);
+            }
+            is_nonblocking = file.is_nonblocking();
+            Who::Process(process.id())
+        }
         _ => return Err(Errno::EINVAL),
     };
     let event = wait::wait(
@@ -302,9 +317,12 @@ fn waitid([kind, id, to, options, usage, _]: [usize; 6]) -> Result<usize> {
             stopped: bits & linux::WSTOPPED != 0,
             continued: bits & linux::WCONTINUED != 0,
             keep: bits & linux::WNOWAIT != 0,
-            no_hang: bits & linux::WNOHANG != 0,
+            no_hang: bits & linux::WNOHANG != 0 || is_nonblocking,
         },
     )?;
+    if event.is_none() && is_nonblocking && bits & linux::WNOHANG == 0 {
+        return Err(Errno::EAGAIN);
+    }
     let bytes = match event {
         None => [0; info::SIZE],
         Some(event) => {
@@ -322,8 +340,8 @@ fn waitid([kind, id, to, options, usage, _]: [usize; 6]) -> Result<usize> {
         user::copy_out(to, &bytes)?;
     }
     if usage != 0 {
-        let nanos = event.map_or(0, |event| event.run_nanos);
-        user::copy_out(usage, &super::schedule::usage_bytes(nanos, 0))?;
+        let (nanos, faults) = event.map_or((0, 0), |event| (event.run_nanos, event.page_faults));
+        user::copy_out(usage, &super::schedule::usage_bytes(nanos, faults, 0))?;
     }
     Ok(0)
 }

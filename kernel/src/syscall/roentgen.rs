@@ -9,7 +9,7 @@ use crate::counters;
 use crate::cpu;
 use crate::errno::Result;
 use crate::memory::frame;
-use crate::memory::user;
+use crate::memory::{kernel_map, user};
 use crate::task::{futex, process};
 
 pub(super) fn dispatch(number: u32, [buffer, size, ..]: [usize; 6]) -> Option<Result<usize>> {
@@ -32,9 +32,17 @@ fn counters(buffer: usize, size: usize) -> Result<usize> {
     let mut text = counters::text();
     // Gauges: read when asked for.
     let _ = writeln!(text, "memory_free_counted {}", frame::count_free());
+    let _ = writeln!(
+        text,
+        "memory_writable_executable {}",
+        kernel_map::count_writable_executable()
+    );
     let _ = writeln!(text, "threads {}", process::thread_count());
     let _ = writeln!(text, "futex_waiters {}", futex::waiting());
+    let calls: u64 = cpu::all().map(|core| core.system_calls()).sum();
+    let _ = writeln!(text, "system_calls {calls}");
     for core in cpu::all() {
+        let _ = writeln!(text, "core{}_system_calls {}", core.id, core.system_calls());
         let _ = writeln!(
             text,
             "core{}_interrupts {}",

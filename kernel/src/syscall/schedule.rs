@@ -38,7 +38,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
 
 fn thread_of(id: usize) -> Result<Arc<Thread>> {
     match id as i32 {
-        0 => Ok(task::current()),
+        0 => Ok(task::current().to_arc()),
         id if id < 0 => Err(Errno::EINVAL),
         id => process::find_thread(id as u32).ok_or(Errno::ESRCH),
     }
@@ -85,7 +85,7 @@ fn setaffinity([id, size, from, ..]: [usize; 6]) -> Result<usize> {
     }
     let thread = thread_of(id)?;
     thread.set_affinity(affinity);
-    if Arc::ptr_eq(&thread, &task::current()) {
+    if core::ptr::eq(&*thread, &*task::current()) {
         // Leaves at once, if this core is no longer among them.
         scheduler::yield_now();
     } else {
@@ -204,16 +204,17 @@ fn setpriority([which, who, value, ..]: [usize; 6]) -> Result<usize> {
     Ok(0)
 }
 
-/// `struct rusage`: CPU time as user time, and the largest resident size in bytes. What
-/// is not counted here is zero.
+/// `struct rusage`: CPU time as user time, page faults (none needs a disk), and the
+/// resident size in bytes. What is not counted here is zero.
 #[must_use]
-pub fn usage_bytes(run_nanos: u64, resident: u64) -> [u8; 144] {
+pub fn usage_bytes(run_nanos: u64, page_faults: u64, resident: u64) -> [u8; 144] {
     let mut bytes = [0; 144];
     let micros = run_nanos / 1000;
     let mut put = |at: usize, value: u64| bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
     put(0, micros / 1_000_000);
     put(8, micros % 1_000_000);
     put(32, resident / 1024);
+    put(64, page_faults);
     bytes
 }
 
@@ -222,10 +223,12 @@ fn getrusage([who, to, ..]: [usize; 6]) -> Result<usize> {
     const CHILDREN: i32 = -1;
     let process = task::current_process();
     let resident = || process.space().statm().resident * crate::memory::PAGE_SIZE as u64;
+    let (own, children) = process.page_faults();
     let bytes = match who as i32 {
-        0 => usage_bytes(process.run_nanos(), resident()),
-        THREAD => usage_bytes(task::current().run_nanos(), resident()),
-        CHILDREN => usage_bytes(process.children_run_nanos(), 0),
+        0 => usage_bytes(process.run_nanos(), own, resident()),
+        // Faults are counted for the process as a whole.
+        THREAD => usage_bytes(task::current().run_nanos(), own, resident()),
+        CHILDREN => usage_bytes(process.children_run_nanos(), children, 0),
         _ => return Err(Errno::EINVAL),
     };
     user::copy_out(to, &bytes)?;

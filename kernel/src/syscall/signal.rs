@@ -31,7 +31,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_sigaltstack => sigaltstack(args),
         linux::__NR_pause => suspend(task::current().signals().blocked()),
         linux::__NR_kill => kill(args),
-        linux::__NR_tkill => tgkill([usize::MAX, args[0], args[1], 0, 0, 0]),
+        linux::__NR_tkill => send_to_thread(None, args[0], args[1]),
         linux::__NR_tgkill => tgkill(args),
         _ => return None,
     })
@@ -159,7 +159,8 @@ fn suspend(mask: u64) -> Result<usize> {
     Err(Errno::EINTR)
 }
 
-fn sender(code: i32, number: u32) -> SigInfo {
+/// A signal of the current process: `si_code` and number.
+pub(super) fn sender(code: i32, number: u32) -> SigInfo {
     let me = task::current_process();
     SigInfo {
         signal: number,
@@ -180,7 +181,11 @@ fn may_signal(target: &Process, number: u32) -> bool {
 }
 
 /// Sends to all of `targets`; an error only where it reached none.
-fn send_to_all(targets: &[Arc<Process>], info: Option<SigInfo>, number: u32) -> Result<usize> {
+pub(super) fn send_to_all(
+    targets: &[Arc<Process>],
+    info: Option<SigInfo>,
+    number: u32,
+) -> Result<usize> {
     if targets.is_empty() {
         return Err(Errno::ESRCH);
     }
@@ -227,12 +232,20 @@ fn kill([pid, number, ..]: [usize; 6]) -> Result<usize> {
 }
 
 fn tgkill([group, id, number, ..]: [usize; 6]) -> Result<usize> {
+    if group as i32 <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    send_to_thread(Some(group as u32), id, number)
+}
+
+/// A signal to a thread, which must be in `group` where that is given.
+fn send_to_thread(group: Option<u32>, id: usize, number: usize) -> Result<usize> {
     let number = number as u32;
-    if number > signal::COUNT || id as i32 <= 0 || group == 0 {
+    if number > signal::COUNT || id as i32 <= 0 {
         return Err(Errno::EINVAL);
     }
     let thread = process::find_thread(id as u32).ok_or(Errno::ESRCH)?;
-    if group != usize::MAX && thread.process().id() != group as u32 {
+    if group.is_some_and(|group| thread.process().id() != group) {
         return Err(Errno::ESRCH);
     }
     if !may_signal(thread.process(), number) {
@@ -242,6 +255,19 @@ fn tgkill([group, id, number, ..]: [usize; 6]) -> Result<usize> {
         signal::send_to_thread(&thread, sender(info::SI_TKILL, number));
     }
     Ok(0)
+}
+
+/// As `read_info`, but the structure has to name the signal, as `pidfd_send_signal(2)`
+/// demands.
+///
+/// # Errors
+/// `EFAULT`, `EPERM`; `EINVAL` for unknown signals, or where the two differ.
+pub(super) fn read_info_for(number: u32, address: usize, target: u32) -> Result<SigInfo> {
+    let named: u32 = user::read(address)?;
+    if named != number || number > signal::COUNT {
+        return Err(Errno::EINVAL);
+    }
+    read_info(number, address, target)
 }
 
 fn read_info(number: u32, address: usize, target: u32) -> Result<SigInfo> {

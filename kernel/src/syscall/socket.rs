@@ -136,6 +136,7 @@ fn bind([descriptor, address, length, ..]: [usize; 6]) -> Result<usize> {
         Some(address) => address,
         // Old programs bind to the wildcard without a family.
         None if socket.domain() == Domain::Inet => Address::unbound(Domain::Inet),
+        None if socket.domain() == Domain::Unix => return Err(Errno::EINVAL),
         None => return Err(Errno::EAFNOSUPPORT),
     };
     socket.bind(&address)?;

@@ -6,17 +6,17 @@ use crate::entropy;
 use crate::errno::{Errno, Result};
 use crate::memory::frame;
 use crate::memory::user;
-use crate::task::process;
-use crate::time;
+use crate::task::{self, process};
+use crate::{time, uts};
 
 pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
     Some(match number {
         linux::__NR_uname => uname(args),
         linux::__NR_sysinfo => sysinfo(args),
         linux::__NR_getrandom => getrandom(args),
-        linux::__NR_sethostname | linux::__NR_setdomainname | linux::__NR_reboot => {
-            Err(Errno::EPERM)
-        }
+        linux::__NR_sethostname => set_name(&uts::HOST, args),
+        linux::__NR_setdomainname => set_name(&uts::DOMAIN, args),
+        linux::__NR_reboot => Err(Errno::EPERM),
         _ => return None,
     })
 }
@@ -24,20 +24,33 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
 /// `struct utsname`: programs ask for a release that looks like Linux's; the version
 /// says what this really is.
 fn uname([to, ..]: [usize; 6]) -> Result<usize> {
-    const FIELD: usize = 65;
-    let fields: [&str; 6] = [
-        "Linux",
-        "roentgen",
-        "6.1.0-roentgen",
-        concat!("Roentgen ", env!("CARGO_PKG_VERSION")),
-        "x86_64",
-        "(none)",
+    const FIELD: usize = uts::NAME_MAX + 1;
+    let (host, domain) = (uts::HOST.get(), uts::DOMAIN.get());
+    let fields: [&[u8]; 6] = [
+        b"Linux",
+        &host,
+        b"6.1.0-roentgen",
+        concat!("Roentgen ", env!("CARGO_PKG_VERSION")).as_bytes(),
+        b"x86_64",
+        &domain,
     ];
     let mut bytes = [0; FIELD * 6];
     for (index, field) in fields.iter().enumerate() {
-        bytes[index * FIELD..][..field.len()].copy_from_slice(field.as_bytes());
+        bytes[index * FIELD..][..field.len()].copy_from_slice(field);
     }
     user::copy_out(to, &bytes)?;
+    Ok(0)
+}
+
+/// `sethostname(2)`, `setdomainname(2)`: the superuser's.
+fn set_name(name: &uts::Name, [from, length, ..]: [usize; 6]) -> Result<usize> {
+    if task::current_credentials().euid != 0 {
+        return Err(Errno::EPERM);
+    }
+    let mut bytes = [0; uts::NAME_MAX];
+    let bytes = bytes.get_mut(..length).ok_or(Errno::EINVAL)?;
+    user::copy_in(from, bytes)?;
+    name.set(bytes);
     Ok(0)
 }
 

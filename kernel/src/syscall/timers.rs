@@ -10,6 +10,7 @@ use crate::errno::{Errno, Result};
 use crate::memory::user::{self, plain};
 use crate::sync::IrqLock;
 use crate::syscall::time::{Clock, read_timespec, read_timeval, write_timespec};
+use crate::task::signal::cpu_timers::{self, Which};
 use crate::task::signal::timers::{IntervalTimer, Notice};
 use crate::task::signal::{self};
 use crate::task::{self, Process, process};
@@ -97,22 +98,27 @@ fn write_timeval_pair(to: usize, (value, interval): (Duration, Duration)) -> Res
     user::write(to, &words)
 }
 
-/// The virtual and profiling timers are not there.
-fn check_which(which: usize) -> Result<()> {
+/// Which timer on CPU time it is; None for the one on real time.
+fn cpu_timer(which: usize) -> Result<Option<Which>> {
     match which as u32 {
-        linux::ITIMER_REAL => Ok(()),
-        linux::ITIMER_VIRTUAL | linux::ITIMER_PROF => Err(Errno::ENOSYS),
+        linux::ITIMER_REAL => Ok(None),
+        linux::ITIMER_VIRTUAL => Ok(Some(Which::Virtual)),
+        linux::ITIMER_PROF => Ok(Some(Which::Profile)),
         _ => Err(Errno::EINVAL),
     }
 }
 
 fn setitimer([which, new, old, ..]: [usize; 6]) -> Result<usize> {
-    check_which(which)?;
+    let which = cpu_timer(which)?;
     let (interval, value) = match new {
         0 => (Duration::ZERO, Duration::ZERO),
         new => (read_timeval(new)?, read_timeval(new + 16)?),
     };
-    let before = real_timer(&task::current_process()).set(deadline(value), interval);
+    let process = task::current_process();
+    let before = match which {
+        Some(which) => cpu_timers::set(&process, which, value, interval),
+        None => real_timer(&process).set(deadline(value), interval),
+    };
     if old != 0 {
         write_timeval_pair(old, before)?;
     }
@@ -120,8 +126,12 @@ fn setitimer([which, new, old, ..]: [usize; 6]) -> Result<usize> {
 }
 
 fn getitimer([which, to, ..]: [usize; 6]) -> Result<usize> {
-    check_which(which)?;
-    write_timeval_pair(to, real_timer(&task::current_process()).get())?;
+    let process = task::current_process();
+    let setting = match cpu_timer(which)? {
+        Some(which) => process.cpu_timers().get(&process, which),
+        None => real_timer(&process).get(),
+    };
+    write_timeval_pair(to, setting)?;
     Ok(0)
 }
 

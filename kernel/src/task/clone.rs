@@ -11,6 +11,7 @@ use super::{exit, scheduler};
 use crate::cpu::control;
 use crate::cpu::entry::TrapFrame;
 use crate::errno::{Errno, Result};
+use crate::fs::{FdTable, pidfd};
 use crate::memory::user;
 use crate::sync::InterruptsOff;
 
@@ -21,7 +22,9 @@ pub struct Request {
     pub flags: u64,
     /// Where the child's id is stored in the parent.
     pub parent_tid: usize,
-    /// Where it is stored and cleared in the child.
+    /// Where a descriptor for the child is stored, with `CLONE_PIDFD`.
+    pub pidfd: usize,
+    /// Where the child's id is stored and cleared in the child.
     pub child_tid: usize,
     /// The parent's signal at the child's end.
     pub exit_signal: u32,
@@ -40,7 +43,6 @@ const UNSUPPORTED: u64 = (linux::CLONE_NEWNS
     | linux::CLONE_NEWPID
     | linux::CLONE_NEWNET
     | linux::CLONE_PTRACE
-    | linux::CLONE_PIDFD
     | linux::CLONE_IO) as u64;
 
 fn has(flags: u64, flag: u32) -> bool {
@@ -64,6 +66,13 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
     if has(flags, linux::CLONE_SIGHAND) && !has(flags, linux::CLONE_VM) {
         return Err(Errno::EINVAL);
     }
+    let no_pidfd = linux::CLONE_THREAD | linux::CLONE_DETACHED;
+    // `clone` has one argument for both places, `clone3` one for each.
+    let is_one_place =
+        has(flags, linux::CLONE_PARENT_SETTID) && request.pidfd == request.parent_tid;
+    if has(flags, linux::CLONE_PIDFD) && (has(flags, no_pidfd) || is_one_place) {
+        return Err(Errno::EINVAL);
+    }
     let parent = super::current();
     let id = process::new_id()?;
     let child_process = if is_thread {
@@ -72,6 +81,12 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
         new_process(id, &parent, request)?
     };
     let child = new_thread(id, &child_process, &parent, request, frame)?;
+    if has(flags, linux::CLONE_PIDFD)
+        && let Err(error) = store_pidfd(&child_process, &parent, request.pidfd)
+    {
+        child_process.replace_files(Arc::new(FdTable::default()));
+        return Err(error);
+    }
 
     // Stored before either side can run on.
     if has(flags, linux::CLONE_PARENT_SETTID) {
@@ -120,7 +135,7 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
     Ok(id)
 }
 
-fn new_process(id: u32, parent: &Arc<Thread>, request: &Request) -> Result<Arc<Process>> {
+fn new_process(id: u32, parent: &Thread, request: &Request) -> Result<Arc<Process>> {
     let old = parent.process();
     let (limit, _) = old.limit(linux::RLIMIT_NPROC);
     if process::thread_count() as u64 >= limit {
@@ -159,7 +174,7 @@ fn new_process(id: u32, parent: &Arc<Thread>, request: &Request) -> Result<Arc<P
 fn new_thread(
     id: u32,
     process: &Arc<Process>,
-    parent: &Arc<Thread>,
+    parent: &Thread,
     request: &Request,
     frame: &TrapFrame,
 ) -> Result<Arc<Thread>> {
@@ -211,6 +226,16 @@ fn new_thread(
     thread.set_affinity(parent.affinity());
     thread.set_niceness(parent.niceness());
     Ok(thread)
+}
+
+/// Gives the parent, and not the child, a descriptor for the child.
+fn store_pidfd(child: &Arc<Process>, parent: &Thread, address: usize) -> Result<()> {
+    let files = parent.process().files();
+    let descriptor = files.install(pidfd::create(child.clone(), 0), true)? as i32;
+    user::write(address, &descriptor).inspect_err(|_| {
+        // Where another thread closed it already, there is nothing to do.
+        let _ = files.close(descriptor);
+    })
 }
 
 /// Stores the child's id in its own memory, which is not loaded here.

@@ -1,5 +1,6 @@
 //! `execve`: a new program in an old process. System V ABI, AMD64 supplement, 3.4.1.
 
+use core::arch::x86_64::__cpuid;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ const INTERPRETER_BASE: u64 = 0x7000_0000_0000;
 const STACK_START_SIZE: usize = 128 * 1024;
 /// Bytes of arguments and environment together (Linux: a quarter of the stack limit).
 pub const ARGUMENT_LIMIT: usize = 2 << 20;
+/// Bytes of one of them, with its NUL (Linux: 32 pages).
+pub const STRING_LIMIT: usize = 32 * PAGE_SIZE;
 /// Scripts may name scripts as interpreters so deep.
 const SCRIPT_DEPTH: usize = 4;
 /// Length of a `#!` line that is looked at.
@@ -123,7 +126,7 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
     } else {
         0
     };
-    let end = map_segments(&space, &elf, &file, &call.path, base)?;
+    let end = map_segments(&space, &elf, &file, base)?;
     let mut entry = elf.entry.wrapping_add(base);
     let mut interpreter_base = 0;
     if let Some((offset, length)) = elf.interpreter {
@@ -131,8 +134,9 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
         entry = load_interpreter(&space, &file, offset, length, interpreter_base, open)?;
     }
     space.set_break_start(end + (random[2] as usize % 0x2000) * PAGE_SIZE);
-    let (stack_pointer, program) =
+    let (stack_pointer, mut program) =
         build_stack(&space, call, &elf, base, interpreter_base, entry, &script)?;
+    program.executable = file.location().cloned();
     if entry as usize >= USER_END {
         return Err(Errno::ENOEXEC);
     }
@@ -162,19 +166,13 @@ fn load_interpreter(
     let length = interpreter.object.memory()?.length();
     let elf = elf::parse(&start, length, USER_END as u64).map_err(|_| Errno::ENOEXEC)?;
     let base = if elf.is_relocatable { base } else { 0 };
-    map_segments(space, &elf, &interpreter, &path, base)?;
+    map_segments(space, &elf, &interpreter, base)?;
     Ok(elf.entry.wrapping_add(base))
 }
 
 /// Maps all segments; the page-aligned end of the last.
-fn map_segments(
-    space: &Arc<AddressSpace>,
-    elf: &Elf,
-    file: &OpenFile,
-    path: &[u8],
-    base: u64,
-) -> Result<usize> {
-    let name: Arc<[u8]> = Arc::from(path);
+fn map_segments(space: &Arc<AddressSpace>, elf: &Elf, file: &OpenFile, base: u64) -> Result<usize> {
+    let name: Arc<[u8]> = Arc::from(file.name());
     let mut end = 0;
     for segment in &elf.segments {
         end = map_segment(space, segment, file, &name, base)?;
@@ -268,7 +266,8 @@ fn write_remote(space: &AddressSpace, address: usize, bytes: &[u8]) -> Result<()
 }
 
 /// The initial stack: strings at the top, below them the auxiliary vector, the
-/// environment's and the arguments' pointers, and the count of arguments.
+/// environment's and the arguments' pointers, and the count of arguments. With it, what
+/// `/proc` tells of them.
 fn build_stack(
     space: &AddressSpace,
     call: &Call,
@@ -332,7 +331,7 @@ fn build_stack(
     strings.extend_from_slice(&seed);
     let strings_at = (top - strings.len()) & !15;
 
-    let auxiliary: [(u32, u64); 17] = [
+    let auxiliary: [(u32, u64); 18] = [
         (auxvec::AT_PHDR, elf.headers_address.wrapping_add(base)),
         (auxvec::AT_PHENT, u64::from(elf.header_size)),
         (auxvec::AT_PHNUM, u64::from(elf.header_count)),
@@ -362,6 +361,8 @@ fn build_stack(
         (auxvec::AT_PLATFORM, (strings_at + platform) as u64),
         (auxvec::AT_EXECFN, (strings_at + name) as u64),
         (auxvec::AT_RANDOM, (strings_at + random_bytes) as u64),
+        // The features of CPUID's first leaf, in EDX.
+        (auxvec::AT_HWCAP, u64::from(__cpuid(1).edx)),
         // FSGSBASE may be used by user code (HWCAP2_FSGSBASE) only where it is on.
         (auxvec::AT_HWCAP2, u64::from(has_fsgsbase()) << 1),
     ];
@@ -380,7 +381,7 @@ fn build_stack(
     write_remote(space, strings_at, &strings)?;
     write_remote(space, stack_pointer, &bytes)?;
     let program = Program {
-        executable: call.path.clone(),
+        executable: None,
         arguments: (strings_at, strings_at + arguments_end),
         environment: (strings_at + arguments_end, strings_at + environment_end),
         auxiliary: words[vector_at..].into(),
@@ -425,6 +426,12 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
         .transpose()?;
     drop(old_files);
     become_alone(process, &thread)?;
+    if thread.id() != process.id() {
+        // The others are gone, the old leader among them.
+        process::forget_thread(thread.id());
+        thread.set_id(process.id());
+        process::register_thread(&thread.to_arc());
+    }
 
     if let Some(files) = own_files {
         process.replace_files(files);
@@ -462,7 +469,7 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
 }
 
 /// Ends all other threads of the process, and waits until they have left.
-fn become_alone(process: &Arc<Process>, thread: &Arc<Thread>) -> Result<()> {
+fn become_alone(process: &Process, thread: &Thread) -> Result<()> {
     let others = process.threads().len() > 1;
     if !others {
         return Ok(());
@@ -476,7 +483,7 @@ fn become_alone(process: &Arc<Process>, thread: &Arc<Thread>) -> Result<()> {
         return Err(Errno::EAGAIN);
     }
     for other in process.threads() {
-        if !Arc::ptr_eq(&other, thread) {
+        if other.id() != thread.id() {
             signal::interrupt(&other);
         }
     }

@@ -39,7 +39,7 @@ pub fn exit_thread() -> ! {
     process::forget_thread(thread.id());
     let is_last = {
         let mut threads = process.threads.lock();
-        threads.retain(|other| !Arc::ptr_eq(other, &thread));
+        threads.retain(|other| other.id() != thread.id());
         threads.is_empty()
     };
     process
@@ -53,7 +53,6 @@ pub fn exit_thread() -> ! {
         release_vfork(&process);
     }
     drop(process);
-    drop(thread);
     scheduler::die();
 }
 
@@ -84,6 +83,7 @@ fn end_process(process: &Arc<Process>) {
     if process.id() == process.session_id() {
         tty::leave(process.id());
     }
+    process.set_program(Default::default());
     let space = process.replace_space(None);
     scheduler::leave_space();
     drop(space);
@@ -92,6 +92,7 @@ fn end_process(process: &Arc<Process>) {
 
     let parent = process.parent();
     process.is_zombie.store(true, Ordering::Release);
+    process.self_events.wake_all();
     match parent {
         Some(parent) if ignores_children(&parent) => {
             wait::reap(&parent, process);
@@ -117,6 +118,7 @@ fn orphan_children(process: &Process) {
     let children = core::mem::take(&mut process.family.lock().children);
     for child in children {
         child.family.lock().parent = std::sync::Weak::new();
+        child.parent_id.store(process::INIT_ID, Ordering::Relaxed);
         if child.is_zombie() {
             process::forget(child.id());
         }

@@ -108,7 +108,7 @@ pub fn wait(
     let key = key(process, address, is_private)?;
     let waiter = Arc::new(Waiter {
         key: IrqLock::new(key),
-        thread: super::current(),
+        thread: super::current().to_arc(),
         bits,
         is_woken: AtomicBool::new(false),
     });

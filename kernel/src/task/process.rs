@@ -6,25 +6,16 @@ use std::sync::{Arc, Weak};
 
 use linux_raw_sys::general as linux;
 
+use super::credentials::Credentials;
+use super::signal::cpu_timers::CpuTimers;
 use super::signal::{ProcessSignals, SigInfo};
 use super::thread::Thread;
 use crate::errno::{Errno, Result};
+use crate::fs::path::Location;
 use crate::fs::{FdTable, FsContext};
 use crate::memory::space::AddressSpace;
 use crate::sync::{IrqLock, SleepMutex, WaitQueue};
 use crate::time::Instant;
-
-/// Who a process acts for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "credentials(7) names them")]
-pub struct Credentials {
-    pub uid: u32,
-    pub euid: u32,
-    pub suid: u32,
-    pub gid: u32,
-    pub egid: u32,
-    pub sgid: u32,
-}
 
 /// A resource's soft and hard limit.
 pub type Limit = (u64, u64);
@@ -50,8 +41,8 @@ fn default_limits() -> [Limit; LIMITS] {
 /// What `/proc` tells about the program.
 #[derive(Clone)]
 pub struct Program {
-    /// Path of the ELF file.
-    pub executable: Vec<u8>,
+    /// The ELF file; None before there is a program, and after the end.
+    pub executable: Option<Location>,
     /// User addresses of the argument strings: first byte, byte after the last.
     pub arguments: (usize, usize),
     /// The same for the environment.
@@ -64,7 +55,7 @@ pub struct Program {
 impl Default for Program {
     fn default() -> Self {
         Self {
-            executable: Vec::new(),
+            executable: None,
             arguments: (0, 0),
             environment: (0, 0),
             auxiliary: Arc::new([]),
@@ -83,6 +74,8 @@ pub struct Process {
     id: u32,
     group: AtomicU32,
     session: AtomicU32,
+    /// The parent's id, or [`INIT_ID`]: `family` has the parent itself.
+    pub(super) parent_id: AtomicU32,
     space: IrqLock<Option<Arc<AddressSpace>>>,
     files: IrqLock<Arc<FdTable>>,
     fs: IrqLock<Arc<FsContext>>,
@@ -94,7 +87,7 @@ pub struct Process {
     signals: ProcessSignals,
     /// Woken when a child changes state.
     pub(super) child_events: WaitQueue,
-    /// Woken when this process stops or goes on, and when a thread ends.
+    /// Woken when this process stops, goes on or ends, and when a thread ends.
     pub(super) self_events: WaitQueue,
     /// Wait status of a process that ends: set once.
     pub(super) ending: AtomicU64,
@@ -104,12 +97,17 @@ pub struct Process {
     pub(super) ended_run_time: AtomicU64,
     /// Time used by children that were waited for.
     pub(super) children_run_time: AtomicU64,
+    /// Page faults of its threads that were served.
+    page_faults: AtomicU64,
+    /// The same of children that were waited for.
+    pub(super) children_page_faults: AtomicU64,
     /// When it began.
     pub(super) started: Instant,
     /// Woken by the child's exec or exit (`vfork`).
     pub(super) vfork_done: AtomicBool,
     /// Signal that tells the parent of the end.
     pub(super) exit_signal: AtomicU32,
+    cpu_timers: CpuTimers,
     pub(super) real_timer: IrqLock<Option<Arc<super::signal::timers::IntervalTimer>>>,
     /// Whether it has called `execve` since it was forked.
     pub(super) has_executed: AtomicBool,
@@ -221,8 +219,10 @@ impl Process {
         fs: Arc<FsContext>,
         parent: Weak<Self>,
     ) -> Arc<Self> {
+        let parent_id = parent.upgrade().map_or(INIT_ID, |parent| parent.id);
         Arc::new(Self {
             id,
+            parent_id: AtomicU32::new(parent_id),
             group: AtomicU32::new(id),
             session: AtomicU32::new(id),
             space: IrqLock::new(space),
@@ -244,9 +244,12 @@ impl Process {
             stop_state: AtomicU32::new(0),
             ended_run_time: AtomicU64::new(0),
             children_run_time: AtomicU64::new(0),
+            page_faults: AtomicU64::new(0),
+            children_page_faults: AtomicU64::new(0),
             started: Instant::now(),
             vfork_done: AtomicBool::new(true),
             exit_signal: AtomicU32::new(linux::SIGCHLD),
+            cpu_timers: CpuTimers::new(),
             real_timer: IrqLock::new(None),
             has_executed: AtomicBool::new(false),
             exec_owner: AtomicU32::new(0),
@@ -262,8 +265,7 @@ impl Process {
     /// The parent's id; [`INIT_ID`] for the first process and for orphans.
     #[must_use]
     pub fn parent_id(&self) -> u32 {
-        let parent = self.family.lock().parent.upgrade();
-        parent.map_or(INIT_ID, |parent| parent.id)
+        self.parent_id.load(Ordering::Relaxed)
     }
 
     /// The parent, if it still is there.
@@ -341,12 +343,13 @@ impl Process {
     /// Who it acts for.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
-        *self.credentials.lock()
+        self.credentials.lock().clone()
     }
 
     /// Changes who it acts for.
     pub fn set_credentials(&self, credentials: Credentials) {
-        *self.credentials.lock() = credentials;
+        let old = core::mem::replace(&mut *self.credentials.lock(), credentials);
+        drop(old);
     }
 
     /// Soft and hard limit of a resource (`RLIMIT_…`); unlimited for unknown ones.
@@ -393,12 +396,13 @@ impl Process {
     }
 
     pub(super) fn set_program(&self, program: Program) {
-        *self.program.lock() = program;
+        let old = core::mem::replace(&mut *self.program.lock(), program);
+        drop(old);
     }
 
-    /// Path of the program.
+    /// Where the program was found; None once it has ended.
     #[must_use]
-    pub fn executable(&self) -> Vec<u8> {
+    pub fn executable(&self) -> Option<Location> {
         self.program.lock().executable.clone()
     }
 
@@ -418,6 +422,12 @@ impl Process {
     #[must_use]
     pub fn threads(&self) -> Vec<Arc<Thread>> {
         self.threads.lock().clone()
+    }
+
+    /// How many threads it has.
+    #[must_use]
+    pub fn thread_count(&self) -> usize {
+        self.threads.lock().len()
     }
 
     pub(super) fn add_thread(&self, thread: Arc<Thread>) {
@@ -454,6 +464,18 @@ impl Process {
         self.is_zombie.load(Ordering::Acquire)
     }
 
+    /// Woken when it ends, and at other times: whoever waits asks [`Self::is_zombie`].
+    #[must_use]
+    pub fn end(&self) -> &WaitQueue {
+        &self.self_events
+    }
+
+    /// Whether its id still is its own: it was not waited for.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        find(self.id).is_some_and(|found| core::ptr::eq(&*found, self))
+    }
+
     /// Whether a stop signal holds it.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -469,7 +491,9 @@ impl Process {
     /// Nanoseconds that its threads have run, now.
     #[must_use]
     pub fn run_nanos(&self) -> u64 {
-        let alive: u64 = self.threads().iter().map(|thread| thread.run_nanos()).sum();
+        let now = Instant::now();
+        let threads = self.threads.lock();
+        let alive: u64 = threads.iter().map(|thread| thread.run_nanos_at(now)).sum();
         alive + self.ended_run_time.load(Ordering::Relaxed)
     }
 
@@ -477,6 +501,20 @@ impl Process {
     #[must_use]
     pub fn children_run_nanos(&self) -> u64 {
         self.children_run_time.load(Ordering::Relaxed)
+    }
+
+    /// One more page fault was served for it.
+    pub fn count_page_fault(&self) {
+        self.page_faults.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Page faults that were served: its own, and those of children it waited for.
+    #[must_use]
+    pub fn page_faults(&self) -> (u64, u64) {
+        (
+            self.page_faults.load(Ordering::Relaxed),
+            self.children_page_faults.load(Ordering::Relaxed),
+        )
     }
 
     /// When it began.
@@ -491,6 +529,12 @@ impl Process {
         fresh: Arc<super::signal::timers::IntervalTimer>,
     ) -> Arc<super::signal::timers::IntervalTimer> {
         self.real_timer.lock().get_or_insert(fresh).clone()
+    }
+
+    /// Its timers on CPU time.
+    #[must_use]
+    pub fn cpu_timers(&self) -> &CpuTimers {
+        &self.cpu_timers
     }
 
     /// Its live children.

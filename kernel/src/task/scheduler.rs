@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use sched::queue::{Inbox, LocalQueue};
 
+use super::process::Process;
 use super::thread::Thread;
 use crate::cpu::{self, Core, control, interrupts, switch};
 use crate::memory::kernel_map;
@@ -55,6 +56,8 @@ struct Own {
     /// The address space that CR3 holds; None: the kernel's own table.
     space: Option<Arc<AddressSpace>>,
     quantum_end: Option<Instant>,
+    /// When the CPU timers of the current thread's process want a look.
+    cpu_timer_look: Option<Instant>,
 }
 
 /// One core's scheduler.
@@ -87,6 +90,7 @@ impl CoreScheduler {
                 previous: None,
                 space: None,
                 quantum_end: None,
+                cpu_timer_look: None,
             }),
             inbox: Inbox::new(),
             should_yield: AtomicBool::new(false),
@@ -108,26 +112,12 @@ impl CoreScheduler {
         unsafe { &mut *self.own.get() }
     }
 
-    /// The thread that runs on this core.
-    #[must_use]
-    pub fn current(&self, off: &InterruptsOff) -> Arc<Thread> {
-        match &self.own(off).current {
-            Some(thread) => thread.clone(),
-            None => panic!("no thread runs on core {} yet", self.id),
-        }
-    }
-
-    /// Whether a thread is there to ask for: not so early in the boot.
-    #[must_use]
-    pub fn has_current(&self, off: &InterruptsOff) -> bool {
-        self.own(off).current.is_some()
-    }
-
     /// Gives the core its idle thread, which is the context that calls this.
     pub fn start(&self, idle: Arc<Thread>) {
         let off = InterruptsOff::new();
         let own = self.own(&off);
         idle.last_core.store(self.id, Ordering::Relaxed);
+        cpu::this(&off).set_current(Arc::as_ptr(&idle), &off);
         own.current = Some(idle.clone());
         own.idle = Some(idle);
     }
@@ -135,6 +125,11 @@ impl CoreScheduler {
     /// When the current thread's quantum ends, if it is timed.
     pub fn quantum_end(&self, off: &InterruptsOff) -> Option<Instant> {
         self.own(off).quantum_end
+    }
+
+    /// When the current thread's process wants a look at its CPU timers, if it has any.
+    pub fn cpu_timer_look(&self, off: &InterruptsOff) -> Option<Instant> {
+        self.own(off).cpu_timer_look
     }
 
     /// Nanoseconds that the core has idled.
@@ -162,6 +157,32 @@ impl CoreScheduler {
             PREEMPTIONS.add(1);
         }
         self.time_quantum(off);
+        self.own(off).cpu_timer_look = None;
+        let process = self
+            .own(off)
+            .current
+            .as_ref()
+            .map(|thread| thread.process());
+        if let Some(process) = process
+            .filter(|process| process.cpu_timers().is_set())
+            .cloned()
+        {
+            process.cpu_timers().expire(&process);
+            self.time_cpu_timers(off);
+        }
+    }
+
+    /// Times the next look at the CPU timers of the current thread's process, if it has
+    /// set any.
+    fn time_cpu_timers(&self, off: &InterruptsOff) {
+        let own = self.own(off);
+        let Some(process) = own.current.as_ref().map(|thread| thread.process()) else {
+            return;
+        };
+        if process.cpu_timers().is_set() {
+            own.cpu_timer_look = Some(process.cpu_timers().next_look(process));
+            interrupts::arm_timer(off);
+        }
     }
 
     /// Times the current thread's quantum, if somebody waits and it is not timed yet.
@@ -244,12 +265,12 @@ fn place(thread: &Thread, here: &'static Core) -> &'static Core {
 /// Parks the current thread until it is woken, or until `deadline`. May return early.
 pub fn park(deadline: Option<Instant>) {
     let off = InterruptsOff::new();
-    let thread = cpu::this(&off).scheduler.current(&off);
+    let thread = super::current();
     if thread.state.take_notification() {
         return;
     }
     let timer = deadline.map(|deadline| {
-        let timer = Timer::new(thread.clone());
+        let timer = Timer::new(thread.to_arc());
         timer.arm(deadline);
         timer
     });
@@ -278,6 +299,17 @@ pub fn yield_now() {
         return;
     }
     leave(Leave::Yield, &off);
+}
+
+/// CPU timers of `process` were set, which is the current one's: the cores that run it
+/// time their next looks. One that begins to run it at this moment may miss that; it
+/// looks when it switches next.
+pub(super) fn look_at_cpu_timers(process: &Process) {
+    for thread in process.threads() {
+        interrupts::nudge(thread.core());
+    }
+    let off = InterruptsOff::new();
+    cpu::this(&off).scheduler.time_cpu_timers(&off);
 }
 
 /// Ends the current thread; its stack is freed by whoever runs next.
@@ -346,7 +378,7 @@ fn switch_to(
     let ran = now
         .as_nanos()
         .saturating_sub(previous.running_since.swap(0, Ordering::Relaxed));
-    previous.run_time.fetch_add(ran, Ordering::Relaxed);
+    previous.run_time.fetch_add(ran, Ordering::Release);
     next.running_since
         .store(now.as_nanos().max(1), Ordering::Relaxed);
     next.switches.fetch_add(1, Ordering::Relaxed);
@@ -374,13 +406,16 @@ fn switch_to(
 
     let own = scheduler.own(off);
     own.quantum_end = None;
+    own.cpu_timer_look = None;
     scheduler.is_quantum_timed.store(false, Ordering::SeqCst);
     scheduler.should_yield.store(false, Ordering::Relaxed);
     let save = &raw mut from.stack_pointer;
     let stack = to.stack_pointer;
+    core.set_current(Arc::as_ptr(&next), off);
     own.current = Some(next);
     own.previous = Some((previous, reason));
     scheduler.time_quantum(off);
+    scheduler.time_cpu_timers(off);
     // SAFETY: interrupts are off; `next` is suspended and only this core resumes it;
     // `previous` is kept alive by `own.previous` until it is off this stack.
     unsafe { switch::roentgen_switch(save, stack) };
@@ -439,15 +474,14 @@ fn load_space(scheduler: &CoreScheduler, space: &Arc<AddressSpace>, off: &Interr
 /// Whether this code runs in a thread: not so early in the boot.
 #[must_use]
 pub fn is_in_thread() -> bool {
-    let off = InterruptsOff::new();
-    cpu::is_ready() && cpu::this(&off).scheduler.has_current(&off)
+    cpu::is_ready() && !cpu::current_thread().is_null()
 }
 
 /// The current thread's process has a new address space (`execve`): loads it.
 pub(super) fn reload_space() {
     let off = InterruptsOff::new();
     let scheduler = &cpu::this(&off).scheduler;
-    let space = scheduler.current(&off).process().space();
+    let space = super::current().process().space();
     load_space(scheduler, &space, &off);
 }
 

@@ -1,7 +1,7 @@
 //! A thread: a kernel stack, a register state, and a place in a process.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use sched::state::TaskState;
@@ -43,7 +43,8 @@ pub struct RobustList {
 
 /// A thread.
 pub struct Thread {
-    id: u32,
+    /// Changes once at most: `execve` makes its caller the process's leader.
+    id: AtomicU32,
     process: Arc<Process>,
     pub(super) state: TaskState,
     stack: KernelStack,
@@ -137,7 +138,7 @@ impl Thread {
         context: Context,
     ) -> Arc<Self> {
         Arc::new(Self {
-            id,
+            id: AtomicU32::new(id),
             process,
             state: TaskState::parked(),
             stack,
@@ -159,7 +160,11 @@ impl Thread {
     /// Thread id.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.id
+        self.id.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_id(&self, id: u32) {
+        self.id.store(id, Ordering::Relaxed);
     }
 
     /// The process that it belongs to.
@@ -202,7 +207,7 @@ impl Thread {
     #[must_use]
     pub fn must_leave(&self) -> bool {
         let owner = self.process.exec_owner.load(Ordering::Acquire);
-        self.process.is_ending() || (owner != 0 && owner != self.id)
+        self.process.is_ending() || (owner != 0 && owner != self.id())
     }
 
     /// Top of its kernel stack.
@@ -227,12 +232,20 @@ impl Thread {
     /// Nanoseconds that it has run, now.
     #[must_use]
     pub fn run_nanos(&self) -> u64 {
+        self.run_nanos_at(Instant::now())
+    }
+
+    /// Nanoseconds that it has run, where it is `now`.
+    #[must_use]
+    pub fn run_nanos_at(&self, now: Instant) -> u64 {
+        // In this order: where it is switched from meanwhile, the last stretch is
+        // missing, but never counted twice.
+        let run = self.run_time.load(Ordering::Acquire);
         let since = self.running_since.load(Ordering::Relaxed);
-        let run = self.run_time.load(Ordering::Relaxed);
         if since == 0 {
             return run;
         }
-        run + Instant::now().as_nanos().saturating_sub(since)
+        run + now.as_nanos().saturating_sub(since)
     }
 
     /// The letter for `/proc/PID/stat`.

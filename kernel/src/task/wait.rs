@@ -71,6 +71,8 @@ pub struct Event {
     pub status: u32,
     /// CPU time it and its own waited-for children used, in nanoseconds.
     pub run_nanos: u64,
+    /// Page faults of it and its own waited-for children.
+    pub page_faults: u64,
 }
 
 impl Event {
@@ -141,6 +143,7 @@ fn event_of(parent: &Arc<Process>, child: &Arc<Process>, options: Options) -> Op
         uid: child.credentials().uid,
         status,
         run_nanos: child.run_nanos() + child.children_run_nanos(),
+        page_faults: child.page_faults().0 + child.page_faults().1,
     };
     if options.exited && child.is_zombie() {
         let ended = event(child.ending.load(Ordering::Acquire) as u32);
@@ -152,6 +155,9 @@ fn event_of(parent: &Arc<Process>, child: &Arc<Process>, options: Options) -> Op
             parent
                 .children_run_time
                 .fetch_add(ended.run_nanos, Ordering::Relaxed);
+            parent
+                .children_page_faults
+                .fetch_add(ended.page_faults, Ordering::Relaxed);
             ended
         });
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// How many differing lines are shown.
-const SHOWN: usize = 6;
+const SHOWN: usize = 20;
 /// How much of a line is shown.
 const WIDTH: usize = 160;
 

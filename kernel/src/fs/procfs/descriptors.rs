@@ -100,7 +100,11 @@ fn info(id: u32, descriptor: i32) -> Result<Vec<u8>> {
     } else {
         ino
     };
-    Ok(format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t1\nino:\t{ino}\n").into_bytes())
+    let others = file.object.describe();
+    Ok(
+        format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t1\nino:\t{ino}\n{others}")
+            .into_bytes(),
+    )
 }
 
 /// What a descriptor without an inode looks like through `/proc/PID/fd/N`.

@@ -1,12 +1,13 @@
 //! /proc, as far as programs ask (`proc(5)`).
 //!
 //! Here: the root and /proc/sys. `system.rs`: files about the machine. `process.rs`: the
-//! directory of a process and of a thread. `status.rs`: its text files. `descriptors.rs`:
-//! fd and fdinfo.
+//! directory of a process and of a thread. `status.rs`: its text files; `summary.rs`: the
+//! one that is called status. `descriptors.rs`: fd and fdinfo.
 
 mod descriptors;
 mod process;
 mod status;
+mod summary;
 mod system;
 
 use std::sync::Arc;
@@ -14,8 +15,10 @@ use std::sync::Arc;
 use linux_raw_sys::general as linux;
 
 use super::inode::Inode;
-use super::pseudo::{Body, Child, Listing, System, Table, directory, file};
-use crate::task;
+use super::pseudo::{Body, Child, Listing, Node, System, Table, directory, file};
+use crate::errno::Result;
+use crate::task::Process;
+use crate::{task, uts};
 
 /// The root of a new one.
 #[must_use]
@@ -42,11 +45,11 @@ pub fn root() -> Arc<dyn Inode> {
     System::root(linux::PROC_SUPER_MAGIC, Arc::new(Root(fixed)))
 }
 
-fn own() -> crate::errno::Result<Vec<u8>> {
+fn own() -> Result<Vec<u8>> {
     Ok(task::current_process().id().to_string().into_bytes())
 }
 
-fn own_thread() -> crate::errno::Result<Vec<u8>> {
+fn own_thread() -> Result<Vec<u8>> {
     let thread = task::current();
     Ok(format!("{}/task/{}", thread.process().id(), thread.id()).into_bytes())
 }
@@ -66,7 +69,8 @@ fn settings() -> Vec<(&'static str, Child)> {
         "kernel",
         vec![
             file("cap_last_cap", || b"40\n".to_vec()),
-            file("hostname", || b"roentgen\n".to_vec()),
+            file("domainname", || [&uts::DOMAIN.get()[..], b"\n"].concat()),
+            file("hostname", || [&uts::HOST.get()[..], b"\n"].concat()),
             file("ngroups_max", || b"65536\n".to_vec()),
             file("osrelease", || [system::RELEASE.as_bytes(), b"\n"].concat()),
             file("ostype", || b"Linux\n".to_vec()),
@@ -132,6 +136,17 @@ impl Listing for Root {
             None => self.0.get(name),
         }
     }
+}
+
+/// The process whose directory `inode` is; None where it is no process's.
+///
+/// # Errors
+/// `ESRCH` where the process is gone.
+#[must_use]
+pub fn process_of(inode: &dyn Inode) -> Option<Result<Arc<Process>>> {
+    let node = inode.as_any().downcast_ref::<Node>()?;
+    let id = number(node.name_in_root(linux::PROC_SUPER_MAGIC)?)?;
+    Some(process::find(id))
 }
 
 /// A decimal number without leading zeros.

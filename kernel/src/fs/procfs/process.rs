@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::descriptors::{Descriptors, Shown};
-use super::{number, status};
+use super::{number, status, summary};
 use crate::errno::{Errno, Result};
 use crate::fs::path::{Location, absolute_path};
 use crate::fs::pseudo::{Body, Child, Listing, Table};
-use crate::fs::{kernel_base, path};
 use crate::task::process::{self, Process};
 
 /// The process, while it is there.
@@ -75,7 +74,7 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
         ("oom_score_adj", text(|_, _| Ok(b"0\n".to_vec()), 0o644)),
         ("stat", text(status::stat, 0o444)),
         ("statm", text(status::statm, 0o444)),
-        ("status", text(status::status, 0o444)),
+        ("status", text(summary::status, 0o444)),
     ];
     let jump = |text: fn(&Process) -> Result<Vec<u8>>, jump: fn(&Process) -> Result<Location>| {
         let text = move || text(&*find(id)?);
@@ -91,9 +90,7 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     ));
     entries.push((
         "exe",
-        jump(executable, |process| {
-            path::resolve(&kernel_base()?, &executable(process)?, true)
-        }),
+        jump(|process| Ok(executable(process)?.path()), executable),
     ));
     entries.push((
         "root",
@@ -109,11 +106,8 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
     entries
 }
 
-fn executable(process: &Process) -> Result<Vec<u8>> {
-    match process.executable() {
-        path if path.is_empty() => Err(Errno::ENOENT),
-        path => Ok(path),
-    }
+fn executable(process: &Process) -> Result<Location> {
+    process.executable().ok_or(Errno::ENOENT)
 }
 
 fn place(directory: &Arc<dyn crate::fs::inode::Inode>) -> Result<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! The text files in /proc/PID (`proc(5)`).
+//! The text files in /proc/PID (`proc(5)`), but for `status`, which is in `summary.rs`.
 
 use core::fmt::Write;
 
@@ -41,10 +41,17 @@ pub(super) fn auxv(process: &Process, _thread: u32) -> Result<Vec<u8>> {
     Ok(words.iter().flat_map(|word| word.to_ne_bytes()).collect())
 }
 
-pub(super) fn comm(process: &Process, _thread: u32) -> Result<Vec<u8>> {
-    let mut name = process.name();
+pub(super) fn comm(process: &Process, thread: u32) -> Result<Vec<u8>> {
+    let mut name = name(process, thread);
     name.push(b'\n');
     Ok(name)
+}
+
+/// The name of a thread, and of the process's first where it has ended.
+pub(super) fn name(process: &Process, thread: u32) -> Vec<u8> {
+    let threads = process.threads();
+    let found = threads.iter().find(|one| one.id() == thread);
+    found.map_or_else(|| process.name(), |thread| thread.name())
 }
 
 pub(super) fn statm(process: &Process, _thread: u32) -> Result<Vec<u8>> {
@@ -57,14 +64,14 @@ pub(super) fn statm(process: &Process, _thread: u32) -> Result<Vec<u8>> {
 }
 
 /// Sizes of the address space; zero for a process that has ended.
-fn sizes(process: &Process) -> Statm {
+pub(super) fn sizes(process: &Process) -> Statm {
     process
         .try_space()
         .map_or_else(Statm::default, |space| space.statm())
 }
 
 /// The letter for the state of a thread, and of the process where it has none left.
-fn state(process: &Process, thread: u32) -> char {
+pub(super) fn state(process: &Process, thread: u32) -> char {
     if process.is_zombie() {
         return 'Z';
     }
@@ -88,13 +95,15 @@ pub(super) fn stat(process: &Process, thread: u32) -> Result<Vec<u8>> {
     line.extend(this.map_or_else(|| process.name(), |thread| thread.name()));
     let niceness = this.map_or(0, |thread| thread.niceness());
     let rest = format!(
-        ") {state} {parent} {group} {session} 0 -1 4194304 0 0 0 0 {user} 0 {children} 0 \
+        ") {state} {parent} {group} {session} 0 -1 4194304 {faults} {child_faults} 0 0 {user} 0 {children} 0 \
          {priority} {niceness} {threads} 0 {started} {size} {resident} {limit} \
          0 0 0 0 0 0 0 0 0 0 0 0 17 {core} 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
         state = state(process, thread),
         parent = process.parent_id(),
         group = process.group_id(),
         session = process.session_id(),
+        faults = process.page_faults().0,
+        child_faults = process.page_faults().1,
         user = ticks(process.run_nanos()),
         children = ticks(process.children_run_nanos()),
         priority = 20 + niceness,
@@ -107,50 +116,6 @@ pub(super) fn stat(process: &Process, thread: u32) -> Result<Vec<u8>> {
     );
     line.extend_from_slice(rest.as_bytes());
     Ok(line)
-}
-
-pub(super) fn status(process: &Process, thread: u32) -> Result<Vec<u8>> {
-    let pages = sizes(process);
-    let kilobytes = |pages: u64| pages * (PAGE_SIZE as u64 / 1024);
-    let credentials = process.credentials();
-    let mut text = b"Name:\t".to_vec();
-    text.extend(process.name());
-    let rest = format!(
-        "\nUmask:\t{umask:04o}\nState:\t{state}\nTgid:\t{id}\nNgid:\t0\nPid:\t{thread}\n\
-         PPid:\t{parent}\nTracerPid:\t0\n\
-         Uid:\t{uid}\t{euid}\t{suid}\t{euid}\nGid:\t{gid}\t{egid}\t{sgid}\t{egid}\n\
-         FDSize:\t{descriptors}\nGroups:\t\n\
-         VmPeak:\t{size:8} kB\nVmSize:\t{size:8} kB\nVmHWM:\t{resident:8} kB\n\
-         VmRSS:\t{resident:8} kB\nRssAnon:\t{anonymous:8} kB\nRssFile:\t{shared:8} kB\n\
-         VmData:\t{data:8} kB\nVmExe:\t{code:8} kB\nVmSwap:\t       0 kB\n\
-         Threads:\t{threads}\nCpus_allowed_list:\t0-{last}\n",
-        umask = process.fs().umask(),
-        state = match state(process, thread) {
-            'Z' => "Z (zombie)",
-            'T' => "T (stopped)",
-            'R' => "R (running)",
-            _ => "S (sleeping)",
-        },
-        id = process.id(),
-        parent = process.parent_id(),
-        uid = credentials.uid,
-        euid = credentials.euid,
-        suid = credentials.suid,
-        gid = credentials.gid,
-        egid = credentials.egid,
-        sgid = credentials.sgid,
-        descriptors = process.files().size(),
-        size = kilobytes(pages.size),
-        resident = kilobytes(pages.resident),
-        anonymous = kilobytes(pages.resident.saturating_sub(pages.shared)),
-        shared = kilobytes(pages.shared),
-        data = kilobytes(pages.data),
-        code = kilobytes(pages.text),
-        threads = process.threads().len(),
-        last = crate::cpu::count().saturating_sub(1),
-    );
-    text.extend_from_slice(rest.as_bytes());
-    Ok(text)
 }
 
 pub(super) fn limits(process: &Process, _thread: u32) -> Result<Vec<u8>> {

@@ -27,6 +27,7 @@ use super::inode::{
 };
 use super::locks::FileLocks;
 use crate::errno::{Errno, Result};
+use crate::memory::PAGE_SIZE;
 use crate::memory::object::MemoryObject;
 use crate::sync::{IrqLock, SleepMutex};
 pub use data::Data;
@@ -380,8 +381,10 @@ impl Inode for Node {
     fn statfs(&self) -> linux::statfs {
         let memory = crate::memory::frame::memory_info();
         let mut answer = super::empty_statfs(linux::TMPFS_MAGIC, self.system.device);
-        answer.f_blocks = (memory.total / 2 / 4096).cast_signed();
-        answer.f_bfree = (memory.free.min(memory.total / 2) / 4096).cast_signed();
+        // There is no limit but the machine's memory, which all share: what is used is
+        // not only this file system's.
+        answer.f_blocks = (memory.total / PAGE_SIZE as u64).cast_signed();
+        answer.f_bfree = (memory.free / PAGE_SIZE as u64).cast_signed();
         answer.f_bavail = answer.f_bfree;
         answer.f_files = answer.f_blocks;
         answer.f_ffree = answer.f_bfree;

@@ -56,7 +56,7 @@ fn chmod(location: Result<Location>, mode: usize) -> Result<usize> {
         return Err(Errno::EOPNOTSUPP);
     }
     // Only members of the file's group may make it set-group-id.
-    if !base.caller.is_root() && base.caller.gid != metadata.gid {
+    if !base.caller.is_root() && !base.caller.is_in(metadata.gid) {
         permissions &= !linux::S_ISGID;
     }
     inode.change(&Change {
@@ -85,7 +85,7 @@ fn chown(location: Result<Location>, uid: usize, gid: usize) -> Result<usize> {
     let (uid, gid) = (wanted(uid), wanted(gid));
     if !caller.is_root() {
         let keeps_owner = uid.is_none_or(|uid| uid == metadata.uid);
-        let own_group = gid.is_none_or(|gid| gid == caller.gid || gid == metadata.gid);
+        let own_group = gid.is_none_or(|gid| caller.is_in(gid) || gid == metadata.gid);
         if caller.uid != metadata.uid && (uid.is_some() || gid.is_some())
             || !keeps_owner
             || !own_group

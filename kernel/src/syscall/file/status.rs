@@ -186,6 +186,7 @@ fn access(directory: usize, path: usize, mode: usize, flags: u32) -> Result<usiz
         Caller {
             uid: credentials.uid,
             gid: credentials.gid,
+            groups: credentials.groups,
         }
     };
     let inode = if may_be_empty && is_empty(path)? {
@@ -193,7 +194,7 @@ fn access(directory: usize, path: usize, mode: usize, flags: u32) -> Result<usiz
     } else {
         let path = read_path(path)?;
         let mut base = base_at(directory, &path)?;
-        base.caller = caller;
+        base.caller = caller.clone();
         resolve(&base, &path, follow)?.inode
     };
     if mode != 0 {

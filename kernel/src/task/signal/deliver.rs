@@ -125,7 +125,7 @@ pub fn handle_pending(thread: &Thread, frame: &mut TrapFrame) {
         }
     }
     finish_interrupted_call(frame, true);
-    if let Some(mask) = thread.signals.saved.lock().take() {
+    if let Some(mask) = thread.signals.take_saved_mask() {
         thread.set_blocked(mask);
     }
 }
@@ -159,7 +159,7 @@ fn finish_interrupted_call(frame: &mut TrapFrame, restart: bool) {
 /// written the process ends with SIGSEGV, as on Linux.
 fn enter_handler(thread: &Thread, frame: &mut TrapFrame, info: SigInfo, action: Action) {
     let blocked = thread.signals.blocked();
-    let restored = thread.signals.saved.lock().take().unwrap_or(blocked);
+    let restored = thread.signals.take_saved_mask().unwrap_or(blocked);
     if build_frame(thread, frame, info, action, restored).is_err() {
         exit::begin(thread.process(), wait::status_of_signal(linux::SIGSEGV));
         return;

@@ -1,8 +1,9 @@
 //! Signals: who has which pending, what each does, and who is told.
 //!
 //! Delivery, which builds frames on user stacks, is in [`deliver`]; interval timers in
-//! [`timers`].
+//! [`timers`] (real time) and [`cpu_timers`].
 
+pub mod cpu_timers;
 pub mod deliver;
 pub mod info;
 pub mod timers;
@@ -157,6 +158,11 @@ impl PendingSet {
         Some(info.unwrap_or(SigInfo::from_kernel(signal)))
     }
 
+    /// How many wait.
+    fn len(&self) -> usize {
+        self.pending.lock().queue.len()
+    }
+
     fn remove(&self, mask: u64) {
         let mut pending = self.pending.lock();
         pending.queue.retain(|info| bit(info.signal) & mask == 0);
@@ -183,8 +189,10 @@ pub struct ThreadSignals {
     /// do not block it leave it alone, so that a signal reaches the thread that Linux
     /// would choose, which may be asleep, and not whoever leaves the kernel next.
     is_chosen: AtomicBool,
-    /// The mask to restore when a call that replaced it returns (`sigsuspend`, `ppoll`).
-    pub(super) saved: IrqLock<Option<u64>>,
+    /// The mask to restore when a call that replaced it returns (`sigsuspend`, `ppoll`),
+    /// and whether there is one. Only the thread itself touches them.
+    saved: AtomicU64,
+    has_saved: AtomicBool,
     alternate_stack: IrqLock<AlternateStack>,
 }
 
@@ -194,7 +202,8 @@ impl ThreadSignals {
             pending: PendingSet::new(),
             blocked: AtomicU64::new(0),
             is_chosen: AtomicBool::new(false),
-            saved: IrqLock::new(None),
+            saved: AtomicU64::new(0),
+            has_saved: AtomicBool::new(false),
             alternate_stack: IrqLock::new(AlternateStack {
                 start: 0,
                 length: 0,
@@ -215,6 +224,12 @@ impl ThreadSignals {
         self.blocked.load(Ordering::SeqCst)
     }
 
+    /// How many signals wait for this thread alone.
+    #[must_use]
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
     /// The first mask of a new thread.
     pub(super) fn start_with_blocked(&self, mask: u64) {
         self.blocked.store(mask & !UNSTOPPABLE, Ordering::SeqCst);
@@ -233,7 +248,20 @@ impl ThreadSignals {
     /// Whether a call left a mask to be restored.
     #[must_use]
     pub(super) fn has_saved_mask(&self) -> bool {
-        self.saved.lock().is_some()
+        self.has_saved.load(Ordering::Relaxed)
+    }
+
+    fn save_mask(&self, mask: u64) {
+        self.saved.store(mask, Ordering::Relaxed);
+        self.has_saved.store(true, Ordering::Relaxed);
+    }
+
+    /// The mask that a call left, once.
+    fn take_saved_mask(&self) -> Option<u64> {
+        self.has_saved_mask().then(|| {
+            self.has_saved.store(false, Ordering::Relaxed);
+            self.saved.load(Ordering::Relaxed)
+        })
     }
 
     /// The alternate stack.
@@ -275,6 +303,27 @@ impl ProcessSignals {
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.pending.mask()
+    }
+
+    /// How many signals wait for the process.
+    #[must_use]
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Masks of the signals that were set to be ignored, and of those with a handler.
+    #[must_use]
+    pub fn ignored_and_caught(&self) -> (u64, u64) {
+        let actions = *self.actions.lock();
+        let mask = |wanted: fn(usize) -> bool| {
+            (1..=COUNT)
+                .zip(&actions)
+                .filter(|(_, action)| wanted(action.handler))
+                .fold(0, |mask, (signal, _)| mask | bit(signal))
+        };
+        let ignored = mask(|handler| handler == IGNORE);
+        let caught = mask(|handler| handler != IGNORE && handler != DEFAULT);
+        (ignored, caught)
     }
 
     /// What a signal does.
@@ -348,7 +397,7 @@ impl Thread {
         self.set_blocked(mask);
         let result = call();
         if self.has_pending_signal() {
-            *self.signals.saved.lock() = Some(old);
+            self.signals.save_mask(old);
         } else {
             self.set_blocked(old);
         }
@@ -454,7 +503,7 @@ pub(super) fn interrupt(thread: &Arc<Thread>) {
 }
 
 /// A fault of the current thread in user mode: the signal cannot be blocked or ignored.
-pub fn send_fault(thread: &Arc<Thread>, info: SigInfo) {
+pub fn send_fault(thread: &Thread, info: SigInfo) {
     let process = thread.process();
     let action = process.signals().action(info.signal);
     let is_blocked = thread.signals.blocked() & bit(info.signal) != 0;

@@ -1,0 +1,173 @@
+//! `ITIMER_VIRTUAL` and `ITIMER_PROF`: timers on the CPU time of a process's threads.
+//!
+//! This kernel does not tell time in user mode from time in the kernel, so both run alike
+//! and differ in their signals only. Linux looks at them once in a timer tick (1 to 10
+//! ms); here a core that runs a thread of the process times the next look itself
+//! ([`crate::task::scheduler`]), no more often than [`LEAST_STEP`]. Not here: timers on
+//! real time, which are in [`super::timers`].
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+
+use linux_raw_sys::general as linux;
+
+use crate::cpu;
+use crate::sync::IrqLock;
+use crate::task::process::Process;
+use crate::time::Instant;
+
+/// The least time between two looks, as long as nothing is due.
+const LEAST_STEP: Duration = Duration::from_millis(1);
+/// A deadline that does not come.
+const NEVER: u64 = u64::MAX;
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// `ITIMER_VIRTUAL`.
+    Virtual,
+    /// `ITIMER_PROF`.
+    Profile,
+}
+
+/// The signal of each, at its place in the settings.
+const SIGNALS: [u32; 2] = [linux::SIGVTALRM, linux::SIGPROF];
+
+/// Nanoseconds of CPU time of the process.
+#[derive(Clone, Copy)]
+struct Setting {
+    deadline: u64,
+    /// 0: once.
+    interval: u64,
+}
+
+impl Setting {
+    /// Time left (zero: not set; never zero where it is due) and interval.
+    fn tell(self, now: u64) -> (Duration, Duration) {
+        let left = match self.deadline {
+            NEVER => 0,
+            deadline => deadline.saturating_sub(now).max(1000),
+        };
+        (
+            Duration::from_nanos(left),
+            Duration::from_nanos(self.interval),
+        )
+    }
+}
+
+/// A process's two timers on its CPU time.
+pub struct CpuTimers {
+    /// The earlier deadline of the two. Written with the lock held; read without it
+    /// whenever a thread is switched to.
+    next: AtomicU64,
+    /// A leaf lock.
+    settings: IrqLock<[Setting; 2]>,
+}
+
+impl CpuTimers {
+    /// Neither is set.
+    #[must_use]
+    pub const fn new() -> Self {
+        const OFF: Setting = Setting {
+            deadline: NEVER,
+            interval: 0,
+        };
+        Self {
+            next: AtomicU64::new(NEVER),
+            settings: IrqLock::new([OFF; 2]),
+        }
+    }
+
+    /// Whether one of them is set.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.next.load(Ordering::Relaxed) != NEVER
+    }
+
+    /// Time left (zero: not set) and interval.
+    #[must_use]
+    pub fn get(&self, process: &Process, which: Which) -> (Duration, Duration) {
+        let now = process.run_nanos();
+        self.settings.lock()[which as usize].tell(now)
+    }
+
+    /// When a core that runs a thread of `process` from now on should look again: no
+    /// later than the next deadline, were all of its threads to run from now on.
+    pub(in crate::task) fn next_look(&self, process: &Process) -> Instant {
+        let next = self.next.load(Ordering::Relaxed);
+        let left = next.saturating_sub(process.run_nanos());
+        if left == 0 {
+            return Instant::now();
+        }
+        let at_once = process.thread_count().clamp(1, cpu::count().max(1));
+        let step = Duration::from_nanos(left / at_once as u64);
+        Instant::now() + step.max(LEAST_STEP)
+    }
+
+    /// Sends the signals that are due. Of expiries that were missed only one is told.
+    pub(in crate::task) fn expire(&self, process: &Process) {
+        let now = process.run_nanos();
+        let mut is_due = [false; 2];
+        {
+            let mut settings = self.settings.lock();
+            for (setting, is_due) in settings.iter_mut().zip(&mut is_due) {
+                if setting.deadline > now {
+                    continue;
+                }
+                *is_due = true;
+                setting.deadline = match setting.interval {
+                    0 => NEVER,
+                    interval => {
+                        let missed = (now - setting.deadline) / interval;
+                        let steps = interval.saturating_mul(missed + 1);
+                        setting.deadline.saturating_add(steps)
+                    }
+                };
+            }
+            self.note_next(&settings);
+        }
+        for (signal, _) in SIGNALS
+            .into_iter()
+            .zip(is_due)
+            .filter(|(_, is_due)| *is_due)
+        {
+            process.send_signal(signal);
+        }
+    }
+
+    fn note_next(&self, settings: &[Setting; 2]) {
+        let next = settings[0].deadline.min(settings[1].deadline);
+        // Before the cores are looked up that have to see it.
+        self.next.store(next, Ordering::SeqCst);
+    }
+}
+
+/// Sets one of `process`'s timers, the current one's, to expire after so much CPU time
+/// (zero: never) and then at every `interval` (zero: once). Time left and interval of
+/// before.
+pub fn set(
+    process: &Process,
+    which: Which,
+    after: Duration,
+    interval: Duration,
+) -> (Duration, Duration) {
+    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(NEVER);
+    let timers = process.cpu_timers();
+    let now = process.run_nanos();
+    let deadline = match nanos(after) {
+        0 => NEVER,
+        after => now.saturating_add(after),
+    };
+    let old = {
+        let mut settings = timers.settings.lock();
+        let interval = nanos(interval);
+        let new = Setting { deadline, interval };
+        let old = core::mem::replace(&mut settings[which as usize], new);
+        timers.note_next(&settings);
+        old.tell(now)
+    };
+    if timers.is_set() {
+        crate::task::scheduler::look_at_cpu_timers(process);
+    }
+    old
+}

@@ -1,0 +1,128 @@
+//! Boots: cores, CPUs, memory, and faults of the kernel on purpose.
+
+use tests::console::driver::Outcome;
+use tests::suite::Tier;
+
+use crate::common::{finished, limit, printed, python};
+
+const COUNTS: &str = "import os, roentgen; print(os.cpu_count(), roentgen.cpu_count())";
+
+/// A fault on purpose, and what the panic says of it.
+const FAULTS: &[(&str, &str)] = &[
+    ("panic", "asked for on the command line"),
+    ("null", "page fault in the kernel: reading 0x0"),
+    ("stack", "kernel stack overflow"),
+    ("text", "page fault in the kernel: writing"),
+    ("data", "page fault in the kernel: executing"),
+    ("machine-check", "machine check"),
+];
+
+pub fn add(mut tier: Tier) -> Tier {
+    for cores in [1, 2, 4, 8, 16, 64] {
+        tier = tier.test(format!("boot: {cores} cores are counted"), move || {
+            let machine = python(COUNTS).smp(cores).timeout(limit(cores));
+            assert_eq!(printed(machine), format!("{cores} {cores}\n"));
+        });
+    }
+    for (cpu, has, lacks) in [
+        ("max", "nx wp smep smap umip fsgsbase xsave x2apic", ""),
+        ("max,-x2apic", "xsave", "x2apic"),
+        ("qemu64", "nx wp", "fsgsbase"),
+    ] {
+        tier = tier.test(format!("boot: CPU {cpu} has what it has on"), move || {
+            let output = finished(python(COUNTS).smp(2).cpu(cpu));
+            assert_eq!(output.stdout_text(), "2 2\n");
+            let log = output.log_text();
+            let line = log.lines().find(|line| line.contains(" cpu: ")).unwrap();
+            assert!(line.contains(has), "{line}");
+            assert!(lacks.is_empty() || !line.contains(lacks), "{line}");
+        });
+    }
+    for (fault, said) in FAULTS.iter().copied() {
+        tier = tier.test(
+            format!("boot: {fault} is a panic that says so"),
+            move || {
+                let machine = python("print('not reached')").smp(2);
+                let output = machine
+                    .kernel_words(&format!("inject={fault}"))
+                    .run()
+                    .unwrap();
+                assert_eq!(output.status(), 101, "{}", output.remarks());
+                assert_eq!(output.stdout_text(), "");
+                let text = output.remarks();
+                assert!(text.contains("kernel panic on core 0"), "{text}");
+                assert!(text.contains(said), "{text}");
+                // A symbol of the backtrace, with its offset.
+                assert!(text.contains("std::panicking::"), "{text}");
+            },
+        );
+    }
+    tier.test(
+        "boot: an NMI that nobody caused is a line in the log",
+        || {
+            let output = finished(python("print(1)").kernel_words("inject=nmi"));
+            assert_eq!(output.stdout_text(), "1\n");
+            assert!(output.log_text().contains("non-maskable interrupt"));
+        },
+    )
+    .test(
+        "boot: cores that never answer are reported and left out",
+        || {
+            let output = finished(python(COUNTS).smp(2).kernel_words("phantom_cores=2"));
+            assert_eq!(output.stdout_text(), "2 2\n");
+            assert_eq!(output.log_text().matches("does not answer").count(), 2);
+        },
+    )
+    .test(
+        "boot: all memory is accounted for, and none is writable and executable",
+        || {
+            let code = "import roentgen as r; m = r.memory(); c = r.counters(); \
+                    print(m.total == sum(m[1:]), c['memory_writable_executable'])";
+            assert_eq!(printed(python(code)), "True 0\n");
+        },
+    )
+    .test(
+        "boot: interpreters compute at the same time, one on each core",
+        || {
+            let code = "\
+import os, roentgen, time
+def busy(_): return sum(i * i for i in range(60000))
+def side_by_side(count):
+    began = time.monotonic()
+    read, write = os.pipe()
+    for child in range(count):
+        if os.fork() == 0:
+            busy(0)
+            os.write(write, b'%d %d\\n' % (os.getpid(), roentgen.current_core()))
+            os._exit(0)
+    for _ in range(count): os.wait()
+    lines = os.read(read, 4096).split(b'\\n')[:-1]
+    pids, cores = zip(*(line.split() for line in lines))
+    return len(set(pids)), len(set(cores)), time.monotonic() - began
+print(*side_by_side(4)[:2])
+";
+            assert_eq!(printed(python(code).smp(4)), "4 4\n");
+        },
+    )
+    .test(
+        "boot: a hundred thousand random system calls leave the machine standing",
+        || {
+            let program = tests::linux::compile("tests/programs/call_fuzz.c", "call_fuzz").unwrap();
+            let code = "\
+import roentgen, subprocess, sys
+null = subprocess.DEVNULL
+for seed in sys.argv[1:]:
+    command = ['/bin/call_fuzz', seed, '50000', '24']
+    print(subprocess.run(command, stdin=null, stdout=null, stderr=null).returncode)
+memory = roentgen.memory()
+print(memory.total == sum(memory[1:]), roentgen.counters()['threads'])
+";
+            let machine = python(code)
+                .file("/bin/call_fuzz", 0o755, std::fs::read(program).unwrap())
+                .python(["-c", code, "1", "2"]);
+            let output = machine.run().unwrap();
+            assert_eq!(output.outcome, Outcome::Exited(0), "{}", output.remarks());
+            assert_eq!(output.stdout_text(), "0\n0\nTrue 1\n");
+        },
+    )
+}
