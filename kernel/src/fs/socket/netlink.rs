@@ -60,6 +60,9 @@ impl Socket {
         from: &mut Source<'_>,
         mut sending: Sending,
     ) -> Result<usize> {
+        if from.remaining() == 0 {
+            return Err(Errno::ENODATA);
+        }
         let is_root = task::current_process().credentials().euid == 0;
         let target = match (sending.address.take(), &self.state.lock().role) {
             (Some(address), _) => address,

@@ -8,7 +8,7 @@ use core::time::Duration;
 use linux_raw_sys::net;
 
 use super::stored::Stored;
-use super::{Domain, Kind, Role, Socket, TCP, UDP_LITE};
+use super::{Domain, Kind, Role, Socket, TCP, UDP, UDP_LITE};
 use crate::errno::{Errno, Result};
 use crate::time::Instant;
 
@@ -106,7 +106,7 @@ impl Socket {
             IP => self.domain.is_internet(),
             IPV6 => self.domain == Domain::Inet6,
             TCP => self.is_tcp(),
-            UDP_LITE => self.protocol == UDP_LITE,
+            UDP | UDP_LITE => matches!(self.protocol, UDP | UDP_LITE),
             _ => false,
         }
     }
@@ -249,7 +249,10 @@ impl Socket {
             }
             (SOCKET, net::SO_RCVLOWAT) => {}
             (TCP, net::TCP_MAXSEG) => {}
-            _ => return options.stored.set(level, name, number),
+            _ => {
+                drop(options);
+                return self.store_option(level, name, number);
+            }
         }
         Ok(())
     }

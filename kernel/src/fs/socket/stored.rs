@@ -3,13 +3,15 @@
 
 use linux_raw_sys::net;
 
-use super::{TCP, UDP_LITE};
+use super::{Socket, TCP, UDP, UDP_LITE};
 use crate::errno::{Errno, Result};
 
 const SOCKET: u32 = net::SOL_SOCKET;
 const IP: u32 = net::IPPROTO_IP as u32;
 const IPV6: u32 = net::IPPROTO_IPV6 as u32;
 
+/// `UDP_CORK`.
+const UDP_CORK: u32 = 1;
 /// `UDPLITE_SEND_CSCOV`, `UDPLITE_RECV_CSCOV` (`net/udplite.h` of Linux).
 const SEND_COVERAGE: u32 = 10;
 const RECEIVE_COVERAGE: u32 = 11;
@@ -21,7 +23,7 @@ const COVERAGE_MAX: i32 = 0xffff;
 /// (`/proc/sys/net/ipv4/ip_default_ttl`).
 const HOP_LIMIT: i32 = 64;
 
-const COUNT: usize = 35;
+const COUNT: usize = 36;
 
 /// Level, name, the value at first, and what may be set.
 const OPTIONS: [(u32, u32, i32, Rule); COUNT] = [
@@ -40,10 +42,10 @@ const OPTIONS: [(u32, u32, i32, Rule); COUNT] = [
     (SOCKET, net::SO_INCOMING_CPU, -1, Rule::Switch),
     (IP, net::IP_TOS, 0, Rule::Any),
     (IP, net::IP_TTL, HOP_LIMIT, Rule::Octet(1, HOP_LIMIT)),
-    (IP, net::IP_RECVTOS, 0, Rule::Any),
-    (IP, net::IP_RECVTTL, 0, Rule::Any),
-    (IP, net::IP_PKTINFO, 0, Rule::Any),
-    (IP, net::IP_RECVERR, 0, Rule::Any),
+    (IP, net::IP_RECVTOS, 0, Rule::Switch),
+    (IP, net::IP_RECVTTL, 0, Rule::Switch),
+    (IP, net::IP_PKTINFO, 0, Rule::Switch),
+    (IP, net::IP_RECVERR, 0, Rule::Switch),
     (IP, net::IP_MULTICAST_TTL, 1, Rule::Any),
     (IP, net::IP_MULTICAST_LOOP, 1, Rule::Any),
     (
@@ -63,8 +65,9 @@ const OPTIONS: [(u32, u32, i32, Rule); COUNT] = [
     (TCP, net::TCP_KEEPCNT, 9, Rule::Any),
     (TCP, net::TCP_USER_TIMEOUT, 0, Rule::Any),
     (TCP, net::TCP_QUICKACK, 1, Rule::Any),
-    (UDP_LITE, SEND_COVERAGE, 0, Rule::Coverage),
-    (UDP_LITE, RECEIVE_COVERAGE, 0, Rule::Coverage),
+    (UDP, UDP_CORK, 0, Rule::Switch),
+    (UDP, SEND_COVERAGE, 0, Rule::Coverage),
+    (UDP, RECEIVE_COVERAGE, 0, Rule::Coverage),
 ];
 
 /// What an option takes.
@@ -95,10 +98,27 @@ impl Rule {
 }
 
 fn place(level: u32, name: u32) -> Result<usize> {
+    // The levels of UDP and UDP-Lite are two names for one.
+    let level = if level == UDP_LITE { UDP } else { level };
     OPTIONS
         .iter()
         .position(|(own_level, own_name, ..)| (*own_level, *own_name) == (level, name))
         .ok_or(Errno::ENOPROTOOPT)
+}
+
+impl Socket {
+    /// Sets an option that is not a field.
+    ///
+    /// # Errors
+    /// `ENOPROTOOPT`; `EINVAL` for a value that the option does not take.
+    pub(super) fn store_option(&self, level: u32, name: u32, number: i32) -> Result<()> {
+        let is_coverage =
+            matches!(level, UDP | UDP_LITE) && matches!(name, SEND_COVERAGE | RECEIVE_COVERAGE);
+        if is_coverage && self.protocol != UDP_LITE {
+            return Err(Errno::ENOPROTOOPT);
+        }
+        self.options.lock().stored.set(level, name, number)
+    }
 }
 
 /// The values of one socket.
@@ -118,9 +138,7 @@ impl Stored {
         Ok(self.0[place(level, name)?])
     }
 
-    /// # Errors
-    /// `ENOPROTOOPT`; `EINVAL` for a value that the option does not take.
-    pub fn set(&mut self, level: u32, name: u32, number: i32) -> Result<()> {
+    fn set(&mut self, level: u32, name: u32, number: i32) -> Result<()> {
         let place = place(level, name)?;
         self.0[place] = OPTIONS[place].3.apply(number)?;
         Ok(())
