@@ -20,6 +20,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering
 
 use crate::memory::frame::CoreFrames;
 use crate::memory::heap::CoreBlocks;
+use crate::memory::loaded::LoadedSpace;
 use crate::memory::tlb::CoreTlb;
 use crate::sync::InterruptsOff;
 use crate::task::Thread;
@@ -52,6 +53,8 @@ pub struct Core {
     pub(crate) apic: UnsafeCell<Option<interrupts::CoreApic>>,
     /// What runs here and what waits to.
     pub scheduler: CoreScheduler,
+    /// The address space in CR3.
+    pub loaded_space: LoadedSpace,
     /// Shootdowns for this core.
     pub tlb: CoreTlb,
     /// Interrupts taken, for the counters.
@@ -110,6 +113,7 @@ impl Core {
             descriptors: UnsafeCell::new(descriptors::CoreDescriptors::new()),
             apic: UnsafeCell::new(None),
             scheduler: CoreScheduler::new(id),
+            loaded_space: LoadedSpace::new(),
             tlb: CoreTlb::new(),
             interrupts: AtomicU64::new(0),
         }));

@@ -6,6 +6,7 @@ pub mod fault;
 pub mod frame;
 pub mod heap;
 pub mod kernel_map;
+pub mod loaded;
 pub mod object;
 pub mod space;
 pub mod stacks;

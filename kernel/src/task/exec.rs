@@ -17,7 +17,7 @@ use crate::cpu::{control, this};
 use crate::entropy;
 use crate::errno::{Errno, Result};
 use crate::fs::{self, OpenFile};
-use crate::memory::PAGE_SIZE;
+use crate::memory::{PAGE_SIZE, loaded};
 use crate::memory::area::{AreaName, Backing, Protection};
 use crate::memory::space::{AddressSpace, Placement, Request, STACK_TOP};
 use crate::memory::user::{Destination, USER_END};
@@ -452,7 +452,7 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
     thread.set_name(&script_name);
     let old = process.replace_space(Some(image.space.clone()));
     process.tell_space_its_limits();
-    scheduler::reload_space();
+    loaded::load(&image.space, &InterruptsOff::new());
     // Also with a vfork parent the old space lives on only where someone else uses it.
     drop(old);
     clone::vfork_is_over(process);

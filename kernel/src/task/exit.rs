@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::process::{self, NOT_ENDING, Process};
 use super::{futex, scheduler, signal, wait};
 use crate::fs::{FdTable, tty};
-use crate::memory::user;
+use crate::memory::{loaded, user};
 
 /// Makes every thread of `process` leave, with this wait status. The first call counts.
 pub fn begin(process: &Process, status: u32) {
@@ -85,7 +85,7 @@ fn end_process(process: &Arc<Process>) {
     }
     process.set_program(Default::default());
     let space = process.replace_space(None);
-    scheduler::leave_space();
+    loaded::leave();
     drop(space);
     finish_vfork(process);
     orphan_children(process);

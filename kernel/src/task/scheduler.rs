@@ -17,8 +17,7 @@ use sched::queue::{Inbox, LocalQueue};
 use super::process::Process;
 use super::thread::Thread;
 use crate::cpu::{self, Core, control, interrupts, switch};
-use crate::memory::kernel_map;
-use crate::memory::space::AddressSpace;
+use crate::memory::loaded;
 use crate::sync::InterruptsOff;
 use crate::time::{Instant, Timer};
 
@@ -27,8 +26,6 @@ crate::counters! {
     static SWITCHES = "switches";
     /// Threads that moved to another core.
     static MIGRATIONS = "migrations";
-    /// Switches that loaded another address space.
-    static SPACE_SWITCHES = "address_space_switches";
     /// Wake-ups that sent an interrupt to another core.
     static WAKE_INTERRUPTS = "wake_ipis";
     /// Threads that lost the core because their quantum was over.
@@ -53,8 +50,6 @@ struct Own {
     idle: Option<Arc<Thread>>,
     /// Who was switched away from, until the successor has taken care of it.
     previous: Option<(Arc<Thread>, Leave)>,
-    /// The address space that CR3 holds; None: the kernel's own table.
-    space: Option<Arc<AddressSpace>>,
     quantum_end: Option<Instant>,
     /// When the CPU timers of the current thread's process want a look.
     cpu_timer_look: Option<Instant>,
@@ -88,7 +83,6 @@ impl CoreScheduler {
                 current: None,
                 idle: None,
                 previous: None,
-                space: None,
                 quantum_end: None,
                 cpu_timer_look: None,
             }),
@@ -396,7 +390,7 @@ fn switch_to(
         from.user_gs = control::kernel_gs_base();
     }
     if let Some(fpu) = &to.fpu {
-        load_space(scheduler, &next.process().space(), off);
+        loaded::load(&next.process().space(), off);
         fpu.load();
         core.set_user_fs(to.user_fs, off);
         control::set_kernel_gs_base(to.user_gs);
@@ -450,55 +444,10 @@ pub(super) fn finish_first_switch() {
     finish_switch();
 }
 
-/// Loads `space`, unless it is loaded.
-fn load_space(scheduler: &CoreScheduler, space: &Arc<AddressSpace>, off: &InterruptsOff) {
-    let own = scheduler.own(off);
-    if own
-        .space
-        .as_ref()
-        .is_some_and(|loaded| Arc::ptr_eq(loaded, space))
-    {
-        return;
-    }
-    SPACE_SWITCHES.add(1);
-    // In the set before the load: a shootdown in between flushes too much, not too
-    // little.
-    space.running().insert(scheduler.id);
-    // SAFETY: every space maps the kernel's half; `own.space` keeps it alive.
-    unsafe { control::load_root(space.root()) };
-    if let Some(old) = own.space.replace(space.clone()) {
-        old.running().remove(scheduler.id);
-    }
-}
-
 /// Whether this code runs in a thread: not so early in the boot.
 #[must_use]
 pub fn is_in_thread() -> bool {
     cpu::is_ready() && !cpu::current_thread().is_null()
-}
-
-/// The current thread's process has a new address space (`execve`): loads it.
-pub(super) fn reload_space() {
-    let off = InterruptsOff::new();
-    let scheduler = &cpu::this(&off).scheduler;
-    let space = super::current().process().space();
-    load_space(scheduler, &space, &off);
-}
-
-/// Leaves the loaded address space for the kernel's own table: before a process that
-/// ends drops it, and when a core idles.
-pub(super) fn leave_space() {
-    let off = InterruptsOff::new();
-    let scheduler = &cpu::this(&off).scheduler;
-    let own = scheduler.own(&off);
-    if let Some(old) = own.space.take() {
-        // SAFETY: the kernel's own table maps all that the kernel uses.
-        unsafe { control::load_root(kernel_map::root()) };
-        old.running().remove(scheduler.id);
-        // Dropping a space frees its tables: not with interrupts off for long.
-        drop(off);
-        drop(old);
-    }
 }
 
 /// What a core does for ever once it is set up: run threads, halt while there are none.
@@ -508,7 +457,7 @@ pub fn run() -> ! {
             let off = InterruptsOff::new();
             leave(Leave::Yield, &off);
         }
-        leave_space();
+        loaded::leave();
         let off = InterruptsOff::new();
         let scheduler = &cpu::this(&off).scheduler;
         scheduler.is_idle.store(true, Ordering::SeqCst);

@@ -20,8 +20,17 @@ pub const RG_MEMORY: usize = BASE + 1;
 /// was smaller. Errors: `EFAULT`.
 pub const RG_COUNTERS: usize = BASE + 2;
 
+/// `cores(buf: *mut u8, size: usize) -> usize`: what each core has done, as a
+/// [table](crate::table). Returns the full length in bytes, also where `size` was
+/// smaller. Errors: `EFAULT`.
+pub const RG_CORES: usize = BASE + 3;
+
+/// `threads(buf: *mut u8, size: usize) -> usize`: every thread of every process, as a
+/// [table](crate::table). Length and errors as [`RG_CORES`].
+pub const RG_THREADS: usize = BASE + 4;
+
 /// What [`RG_VERSION`] returns.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The machine's memory, in bytes. `total` is the sum of all others:
 /// every frame is in exactly one state at any time.
