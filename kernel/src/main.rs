@@ -151,10 +151,16 @@ extern "C" fn finish_boot() -> ! {
     // For the test of what a core that does not exist does to the boot.
     let phantoms = command_line.value("phantom_cores").map(str::parse);
     let phantoms = phantoms.and_then(Result::ok).unwrap_or(0);
+    if let Some(time) = command_line.value("idle_poll").map(str::parse) {
+        match time {
+            Ok(microseconds) => task::idle::set_poll(microseconds),
+            Err(_) => warn!("idle_poll wants a number of microseconds"),
+        }
+    }
     cpu::start::start_others(discovery, phantoms);
     first_process::start(command_line);
     x86_64::instructions::interrupts::enable();
-    task::scheduler::run()
+    task::idle::run()
 }
 
 fn make_kernel_process() -> Arc<Process> {

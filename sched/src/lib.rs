@@ -1,9 +1,40 @@
-//! The scheduler's pure half: run queues and the word that says what a task is doing.
+//! The scheduler: which task runs on which core, and for how long.
 //!
-//! Here: data structures and protocols, without hardware and without `unsafe`, so that
-//! the same source runs in the kernel and under the host's tests. Not here: switching,
-//! timers, interrupts; the kernel does those and asks this crate what is next.
+//! | module | what is there |
+//! |---|---|
+//! | [`system`] | the whole: waking, picking, stealing, balancing, over all cores |
+//! | [`local`] | what a core owns: its queues, what runs, its virtual time |
+//! | [`shared`] | what others see and do of a core: its inbox, its queues' far ends |
+//! | [`lane`] | one class's queue: the deque, and the owner-only one for bound tasks |
+//! | [`idle`] | who idles, who halts, who searches |
+//! | [`state`] | what a task is doing, in one word |
+//! | [`entity`] | what the scheduler knows of a task |
+//! | [`fair`] | virtual time: who is ahead |
+//! | [`policy`] | decisions: placement, weight, slice |
+//! | [`weight`] | nice values, classes |
+//! | [`mask`] | sets of cores |
+//! | [`counts`] | what is counted |
+//!
+//! Pure: no hardware and no `unsafe`. The kernel switches, times and interrupts, and asks
+//! this crate what is next, through the trait [`system::Cores`]. The same source runs in
+//! simulated machines, and under the model checkers with other atomics ([`sync`]) and a
+//! stand-in for crossbeam's queues ([`deque`]), which no checker can look into.
 #![forbid(unsafe_code)]
 
-pub mod queue;
+pub mod counts;
+pub mod deque;
+pub mod entity;
+pub mod fair;
+pub mod idle;
+pub mod lane;
+pub mod local;
+pub mod mask;
+pub mod policy;
+pub mod shared;
 pub mod state;
+pub mod sync;
+pub mod system;
+pub mod weight;
+
+/// The most cores that a machine has.
+pub const MAX_CORES: usize = 256;

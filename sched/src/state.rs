@@ -12,7 +12,7 @@
 //!  NOTIFIED ─────────────────────────────────────────────┘
 //! ```
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 const RUNNING: u32 = 0;
 const NOTIFIED: u32 = 1;
@@ -26,13 +26,13 @@ pub struct TaskState(AtomicU32);
 impl TaskState {
     /// A task that was just made and sleeps: [`TaskState::wake`] queues it first.
     #[must_use]
-    pub const fn parked() -> Self {
+    pub fn parked() -> Self {
         Self(AtomicU32::new(PARKED))
     }
 
     /// A task that runs already.
     #[must_use]
-    pub const fn running() -> Self {
+    pub fn running() -> Self {
         Self(AtomicU32::new(RUNNING))
     }
 
@@ -91,9 +91,13 @@ impl TaskState {
         self.0.store(QUEUED, Ordering::SeqCst);
     }
 
-    /// The task was taken from a queue and runs now.
-    pub fn start(&self) {
-        self.0.store(RUNNING, Ordering::SeqCst);
+    /// The task was taken from a queue. True: it runs now; false: it is not to be run, and
+    /// the entry is dropped.
+    #[must_use]
+    pub fn start(&self) -> bool {
+        self.0
+            .compare_exchange(QUEUED, RUNNING, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
     }
 
     /// The task will never run again.
@@ -118,7 +122,7 @@ impl TaskState {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 
@@ -137,7 +141,8 @@ mod tests {
         assert!(!state.wake());
         assert!(state.finish_park(), "the parking core queues it");
         assert!(!state.wake(), "and nobody else does");
-        state.start();
+        assert!(state.start());
+        assert!(!state.start(), "it runs once");
         assert!(!state.finish_park());
         assert!(state.wake(), "parked: the waker queues it");
         assert!(!state.wake());

@@ -443,7 +443,7 @@ extern "C" fn application_entry() -> ! {
     become_idle(core, stack);
     candidate.runs.store(true, Ordering::Release);
     x86_64::instructions::interrupts::enable();
-    crate::task::scheduler::run()
+    crate::task::idle::run()
 }
 
 /// Makes the running context `core`'s idle thread, on its own guarded stack.

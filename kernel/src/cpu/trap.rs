@@ -51,7 +51,7 @@ pub fn before_user_mode(frame: *mut TrapFrame) {
         // SAFETY: the line above.
         let off = unsafe { InterruptsOff::already() };
         if super::this(&off).scheduler.should_yield() {
-            scheduler::yield_now();
+            scheduler::preempt();
             continue;
         }
         let thread = task::current();

@@ -123,7 +123,7 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
         // The end began meanwhile and may not have seen this thread: it sees it itself.
         super::signal::interrupt(&child);
     }
-    scheduler::wake(&child);
+    scheduler::start_new(&child);
     drop(child);
     if is_vfork {
         let process = child_process;
@@ -223,8 +223,7 @@ fn new_thread(
             .signals()
             .set_alternate_stack(parent.signals().alternate_stack());
     }
-    thread.set_affinity(parent.affinity());
-    thread.set_niceness(parent.niceness());
+    thread.entity.inherit(&parent.entity);
     Ok(thread)
 }
 

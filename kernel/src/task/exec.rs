@@ -17,10 +17,10 @@ use crate::cpu::{control, this};
 use crate::entropy;
 use crate::errno::{Errno, Result};
 use crate::fs::{self, OpenFile};
-use crate::memory::{PAGE_SIZE, loaded};
 use crate::memory::area::{AreaName, Backing, Protection};
 use crate::memory::space::{AddressSpace, Placement, Request, STACK_TOP};
 use crate::memory::user::{Destination, USER_END};
+use crate::memory::{PAGE_SIZE, loaded};
 use crate::sync::InterruptsOff;
 
 /// Where position-independent programs are put, less what is drawn at random.
@@ -534,6 +534,6 @@ pub fn start_first(
     process::register_thread(&thread);
     process.add_thread(thread.clone());
     announce(id);
-    scheduler::wake(&thread);
+    scheduler::start_new(&thread);
     Ok(())
 }

@@ -1,18 +1,26 @@
-//! Which thread runs: per-core queues of crate `sched`, the switch, idling.
+//! Which thread runs: the kernel's side of crate `sched`, the switch, quanta.
 //!
-//! Preemptive, first in first out, per core. A thread that becomes runnable goes to the
-//! core it ran on last, or to one that idles. A quantum is timed only while somebody
-//! waits; it ends at the return to user mode. The kernel itself is not preempted.
+//! The crate decides; here are its per-core places, the clock and the interrupts it asks
+//! for, and what only a kernel can do: switching stacks and register states. A quantum is
+//! timed only while somebody waits; it ends at the return to user mode. The kernel itself
+//! is not preempted. What a core does with nothing to run is in [`super::idle`].
 //!
-//! Lock order: a core's queue is touched by that core alone, with interrupts off; its
+//! Lock order: a core's queues are touched by that core alone, with interrupts off; its
 //! inbox is lock-free. So a wake-up needs no lock, and may come from anywhere.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use sched::queue::{Inbox, LocalQueue};
+use sched::counts::OwnCount;
+use sched::entity::{Entity, Task};
+use sched::fair;
+use sched::local::Local;
+use sched::policy::{Cause, Fair};
+use sched::shared::Shared;
+use sched::system::{Cores, System};
+use spin::Once;
 
 use super::process::Process;
 use super::thread::Thread;
@@ -21,31 +29,23 @@ use crate::memory::loaded;
 use crate::sync::InterruptsOff;
 use crate::time::{Instant, Timer};
 
-crate::counters! {
-    /// Context switches between threads.
-    static SWITCHES = "switches";
-    /// Threads that moved to another core.
-    static MIGRATIONS = "migrations";
-    /// Wake-ups that sent an interrupt to another core.
-    static WAKE_INTERRUPTS = "wake_ipis";
-    /// Threads that lost the core because their quantum was over.
-    static PREEMPTIONS = "preemptions";
-}
+/// How long a thread of normal weight runs while others wait.
+pub const QUANTUM: Duration = Duration::from_nanos(fair::SLICE);
 
-/// How long a thread runs while others wait.
-pub const QUANTUM: Duration = Duration::from_millis(4);
+const _: () = assert!(sched::MAX_CORES == cpu::MAX_CORES);
 
 /// Why a thread leaves its core.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leave {
     Park,
     Yield,
+    Preemption,
     Die,
 }
 
 /// What a core's own code touches, with interrupts off.
 struct Own {
-    queue: LocalQueue<Arc<Thread>>,
+    local: Local<Arc<Thread>>,
     current: Option<Arc<Thread>>,
     idle: Option<Arc<Thread>>,
     /// Who was switched away from, until the successor has taken care of it.
@@ -59,39 +59,69 @@ struct Own {
 pub struct CoreScheduler {
     id: usize,
     own: UnsafeCell<Own>,
-    inbox: Inbox<Arc<Thread>>,
+    shared: Shared<Arc<Thread>>,
     /// The current thread should leave at its next return to user mode.
     should_yield: AtomicBool,
-    /// The core halts, or is about to.
-    is_idle: AtomicBool,
-    /// A quantum is timed: whoever posts need not interrupt.
-    is_quantum_timed: AtomicBool,
-    /// Threads queued or running, for placement; a hint.
-    load: AtomicUsize,
     /// Nanoseconds spent idle.
-    idle_nanos: AtomicU64,
+    pub(super) idle_nanos: OwnCount,
+}
+
+/// What all cores share. Made at its first use, by the boot core.
+pub(super) fn system() -> &'static System<Fair> {
+    static SYSTEM: Once<System<Fair>> = Once::new();
+    SYSTEM.call_once(|| System::new(Fair))
+}
+
+/// The machine, as crate `sched` asks for it.
+pub(super) struct Machine;
+
+impl Cores<Arc<Thread>> for Machine {
+    fn count(&self) -> usize {
+        cpu::count()
+    }
+
+    fn shared(&self, core: usize) -> &Shared<Arc<Thread>> {
+        match cpu::by_id(core) {
+            Some(core) => &core.scheduler.shared,
+            None => panic!("core {core} is asked for and is not up"),
+        }
+    }
+
+    fn interrupt(&self, core: usize) {
+        if let Some(core) = cpu::by_id(core) {
+            interrupts::send(core, interrupts::WAKE);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        Instant::now().as_nanos()
+    }
+}
+
+impl Task for Thread {
+    fn entity(&self) -> &Entity {
+        &self.entity
+    }
 }
 
 impl CoreScheduler {
     /// The scheduler of core `id`, with nothing to run.
     #[must_use]
     pub fn new(id: usize) -> Self {
+        let local = Local::new(id);
         Self {
             id,
+            shared: Shared::new(&local),
             own: UnsafeCell::new(Own {
-                queue: LocalQueue::new(),
+                local,
                 current: None,
                 idle: None,
                 previous: None,
                 quantum_end: None,
                 cpu_timer_look: None,
             }),
-            inbox: Inbox::new(),
             should_yield: AtomicBool::new(false),
-            is_idle: AtomicBool::new(false),
-            is_quantum_timed: AtomicBool::new(false),
-            load: AtomicUsize::new(0),
-            idle_nanos: AtomicU64::new(0),
+            idle_nanos: OwnCount::default(),
         }
     }
 
@@ -106,11 +136,21 @@ impl CoreScheduler {
         unsafe { &mut *self.own.get() }
     }
 
+    /// The core's queues, for its idle thread.
+    pub(super) fn local(&self, off: &InterruptsOff) -> &Local<Arc<Thread>> {
+        &self.own(off).local
+    }
+
+    /// The core as others see it, and what is counted of it.
+    #[must_use]
+    pub fn shared(&self) -> &Shared<Arc<Thread>> {
+        &self.shared
+    }
+
     /// Gives the core its idle thread, which is the context that calls this.
     pub fn start(&self, idle: Arc<Thread>) {
         let off = InterruptsOff::new();
         let own = self.own(&off);
-        idle.last_core.store(self.id, Ordering::Relaxed);
         cpu::this(&off).set_current(Arc::as_ptr(&idle), &off);
         own.current = Some(idle.clone());
         own.idle = Some(idle);
@@ -129,26 +169,26 @@ impl CoreScheduler {
     /// Nanoseconds that the core has idled.
     #[must_use]
     pub fn idle_nanos(&self) -> u64 {
-        self.idle_nanos.load(Ordering::Relaxed)
+        self.idle_nanos.get()
     }
 
-    /// Queued and running threads; a hint.
-    #[must_use]
-    pub fn load(&self) -> usize {
-        self.load.load(Ordering::Relaxed)
-    }
-
-    /// The timer interrupt and the wake-up interrupt come here: the quantum's end, and
-    /// news in the inbox.
+    /// The timer interrupt and the wake-up interrupt come here: the quantum's end, news in
+    /// the inbox, and whatever else the current thread should know of.
     pub fn tick(&self, off: &InterruptsOff) {
         let own = self.own(off);
-        if let Some(end) = own.quantum_end
-            && Instant::now() >= end
-        {
+        let mut should_yield = system().look_at_inbox(&mut own.local, &Machine);
+        if own.quantum_end.is_some_and(|end| Instant::now() >= end) {
             own.quantum_end = None;
-            self.is_quantum_timed.store(false, Ordering::SeqCst);
+            system().balance(&mut own.local, &Machine);
+            should_yield |= !own.local.is_empty();
+        }
+        // Its affinity may have changed while it ran.
+        should_yield |= own
+            .current
+            .as_ref()
+            .is_some_and(|thread| !thread.entity.may_run_on(self.id));
+        if should_yield {
             self.should_yield.store(true, Ordering::Relaxed);
-            PREEMPTIONS.add(1);
         }
         self.time_quantum(off);
         self.own(off).cpu_timer_look = None;
@@ -185,12 +225,10 @@ impl CoreScheduler {
         if own.quantum_end.is_some() || self.should_yield.load(Ordering::Relaxed) {
             return;
         }
-        if own.queue.is_empty() && self.inbox.is_empty() {
-            return;
+        if let Some(end) = system().slice_end(&own.local, &Machine) {
+            own.quantum_end = Some(Instant::from_nanos(end));
+            interrupts::arm_timer(off);
         }
-        own.quantum_end = Some(Instant::now() + QUANTUM);
-        self.is_quantum_timed.store(true, Ordering::SeqCst);
-        interrupts::arm_timer(off);
     }
 
     /// Whether the current thread should let another one run now.
@@ -203,64 +241,43 @@ impl CoreScheduler {
 /// Something that `thread` may wait for has happened: if it is parked it is queued, if
 /// it is about to park it will not.
 pub fn wake(thread: &Thread) {
-    if thread.state.wake() {
-        // SAFETY: every Thread lives in an Arc (its constructors return nothing else),
-        // and the caller's reference keeps it alive.
-        let thread = unsafe {
-            let pointer = core::ptr::from_ref(thread);
-            Arc::increment_strong_count(pointer);
-            Arc::from_raw(pointer)
-        };
-        enqueue(thread);
+    if thread.entity.state.wake() {
+        enqueue(to_arc(thread), Cause::Wake);
     }
 }
 
-/// Queues a thread whose state was just made QUEUED by the caller.
-pub(super) fn enqueue(thread: Arc<Thread>) {
+/// Queues a thread that was just made and has not run.
+pub(super) fn start_new(thread: &Thread) {
+    if thread.entity.state.wake() {
+        enqueue(to_arc(thread), Cause::New);
+    }
+}
+
+fn to_arc(thread: &Thread) -> Arc<Thread> {
+    // SAFETY: every Thread lives in an Arc (its constructors return nothing else), and
+    // the caller's reference keeps it alive.
+    unsafe {
+        let pointer = core::ptr::from_ref(thread);
+        Arc::increment_strong_count(pointer);
+        Arc::from_raw(pointer)
+    }
+}
+
+/// Queues a thread whose state was just turned to queued by the caller.
+fn enqueue(thread: Arc<Thread>, cause: Cause) {
     let off = InterruptsOff::new();
-    let here = cpu::this(&off);
-    let target = place(&thread, here);
-    target.scheduler.load.fetch_add(1, Ordering::Relaxed);
-    if core::ptr::eq(target, here) {
-        here.scheduler.own(&off).queue.push(thread);
-        here.scheduler.time_quantum(&off);
-        return;
+    let scheduler = &cpu::this(&off).scheduler;
+    if system().enqueue(&mut scheduler.own(&off).local, thread, cause, &Machine) {
+        scheduler.should_yield.store(true, Ordering::Relaxed);
     }
-    target.scheduler.inbox.post(thread);
-    // The target looks at its inbox after it has said that it idles, and before it
-    // halts; and with a timed quantum it looks when that ends. (Both orders are
-    // sequentially consistent: post, then read here; store, then look there.)
-    if target.scheduler.is_idle.load(Ordering::SeqCst)
-        || !target.scheduler.is_quantum_timed.load(Ordering::SeqCst)
-    {
-        WAKE_INTERRUPTS.add(1);
-        interrupts::send(target, interrupts::WAKE);
-    }
-}
-
-/// The core for a thread that became runnable: the one it ran on, if that idles; else
-/// any that idles; else the one it ran on; for a new thread the least loaded.
-fn place(thread: &Thread, here: &'static Core) -> &'static Core {
-    let last = cpu::by_id(thread.last_core.load(Ordering::Relaxed))
-        .filter(|core| core.id < cpu::count() && thread.may_run_on(core.id));
-    if let Some(core) = last
-        && core.scheduler.load() == 0
-    {
-        return core;
-    }
-    let allowed = || cpu::all().filter(|core| thread.may_run_on(core.id));
-    if let Some(idle) = allowed().find(|core| core.scheduler.load() == 0) {
-        return idle;
-    }
-    last.or_else(|| allowed().min_by_key(|core| core.scheduler.load()))
-        .unwrap_or(here)
+    scheduler.time_quantum(&off);
 }
 
 /// Parks the current thread until it is woken, or until `deadline`. May return early.
 pub fn park(deadline: Option<Instant>) {
     let off = InterruptsOff::new();
     let thread = super::current();
-    if thread.state.take_notification() {
+    if thread.entity.state.take_notification() {
         return;
     }
     let timer = deadline.map(|deadline| {
@@ -275,24 +292,34 @@ pub fn park(deadline: Option<Instant>) {
 /// Notes that the current thread consumed a wake-up that an outer wait may need: its
 /// next [`park`] returns at once.
 pub fn note_nested_wait() {
-    super::current().state.notify_self();
+    super::current().entity.state.notify_self();
 }
 
-/// Lets the others in this core's queue run first.
+/// Lets the others in this core's queues run first (`sched_yield`).
 pub fn yield_now() {
+    give_way(Leave::Yield);
+}
+
+/// The current thread's quantum is over, or it may not run here any more: others run
+/// first.
+pub fn preempt() {
+    give_way(Leave::Preemption);
+}
+
+fn give_way(reason: Leave) {
     let off = InterruptsOff::new();
     let scheduler = &cpu::this(&off).scheduler;
     scheduler.should_yield.store(false, Ordering::Relaxed);
     let own = scheduler.own(&off);
-    own.queue.fetch(&scheduler.inbox);
+    system().look_at_inbox(&mut own.local, &Machine);
     let may_stay = own
         .current
         .as_ref()
-        .is_some_and(|thread| thread.may_run_on(scheduler.id));
-    if own.queue.is_empty() && may_stay {
+        .is_some_and(|thread| thread.entity.may_run_on(scheduler.id));
+    if own.local.is_empty() && may_stay {
         return;
     }
-    leave(Leave::Yield, &off);
+    leave(reason, &off);
 }
 
 /// CPU timers of `process` were set, which is the current one's: the cores that run it
@@ -313,6 +340,13 @@ pub(super) fn die() -> ! {
     unreachable!("a dead thread was resumed");
 }
 
+/// For the idle thread: runs what there is to run, here or to be stolen. Returns once
+/// there is nothing.
+pub(super) fn run_others() {
+    let off = InterruptsOff::new();
+    leave(Leave::Yield, &off);
+}
+
 /// Picks the next thread and switches to it. Returns when this thread is resumed, which
 /// may be on another core.
 fn leave(reason: Leave, off: &InterruptsOff) {
@@ -322,21 +356,24 @@ fn leave(reason: Leave, off: &InterruptsOff) {
     let Some(previous) = own.current.take() else {
         return;
     };
-    let is_idle = own
-        .idle
-        .as_ref()
-        .is_some_and(|idle| Arc::ptr_eq(idle, &previous));
+    let is_idle = previous.is_idle_thread();
     if !is_idle {
-        scheduler.load.fetch_sub(1, Ordering::Relaxed);
-    }
-    let next = next_thread(scheduler, off);
-    let next = match (next, is_idle) {
-        (Some(next), _) => next,
-        (None, true) => {
-            own.current = Some(previous);
-            return;
+        system().end(&mut own.local, &previous.entity, &Machine);
+        if reason == Leave::Preemption {
+            previous.entity.note_preemption();
+            scheduler.shared.counts.preemptions.add(1);
         }
-        (None, false) => match &own.idle {
+    }
+    let next = system().pick(&mut own.local, &Machine).or_else(|| {
+        let has_found = system().search(&mut own.local, &Machine);
+        has_found.then(|| system().pick(&mut own.local, &Machine))?
+    });
+    let next = match next {
+        Some(next) => {
+            system().begin(&mut own.local, &next.entity, &Machine);
+            next
+        }
+        None => match own.idle.as_ref().filter(|_| !is_idle) {
             Some(idle) => idle.clone(),
             None => {
                 own.current = Some(previous);
@@ -347,18 +384,6 @@ fn leave(reason: Leave, off: &InterruptsOff) {
     switch_to(core, previous, next, reason, off);
 }
 
-/// The next thread of this core's queue that may run here; others are sent on.
-fn next_thread(scheduler: &CoreScheduler, off: &InterruptsOff) -> Option<Arc<Thread>> {
-    loop {
-        let thread = scheduler.own(off).queue.pop(&scheduler.inbox)?;
-        if thread.may_run_on(scheduler.id) {
-            return Some(thread);
-        }
-        scheduler.load.fetch_sub(1, Ordering::Relaxed);
-        enqueue(thread);
-    }
-}
-
 fn switch_to(
     core: &'static Core,
     previous: Arc<Thread>,
@@ -367,22 +392,8 @@ fn switch_to(
     off: &InterruptsOff,
 ) {
     let scheduler = &core.scheduler;
-    let now = Instant::now();
-    SWITCHES.add(1);
-    let ran = now
-        .as_nanos()
-        .saturating_sub(previous.running_since.swap(0, Ordering::Relaxed));
-    previous.run_time.fetch_add(ran, Ordering::Release);
-    next.running_since
-        .store(now.as_nanos().max(1), Ordering::Relaxed);
-    next.switches.fetch_add(1, Ordering::Relaxed);
-    let last = next.last_core.swap(scheduler.id, Ordering::Relaxed);
-    if last != scheduler.id && last != usize::MAX {
-        next.migrations.fetch_add(1, Ordering::Relaxed);
-        MIGRATIONS.add(1);
-    }
-
-    // SAFETY: `previous` runs here, and `next` nowhere: it was taken from the queue.
+    // SAFETY: `previous` runs here, and `next` nowhere: it was picked, or is this core's
+    // idle thread.
     let (from, to) = unsafe { (previous.context(), next.context()) };
     if let Some(fpu) = &mut from.fpu {
         fpu.save();
@@ -396,12 +407,10 @@ fn switch_to(
         control::set_kernel_gs_base(to.user_gs);
     }
     core.set_kernel_stack(next.stack_top(), off);
-    next.state.start();
 
     let own = scheduler.own(off);
     own.quantum_end = None;
     own.cpu_timer_look = None;
-    scheduler.is_quantum_timed.store(false, Ordering::SeqCst);
     scheduler.should_yield.store(false, Ordering::Relaxed);
     let save = &raw mut from.stack_pointer;
     let stack = to.stack_pointer;
@@ -423,19 +432,23 @@ fn finish_switch() {
     let Some((previous, reason)) = scheduler.own(&off).previous.take() else {
         return;
     };
-    let is_idle = previous.id() == 0;
+    let state = &previous.entity.state;
     match reason {
-        _ if is_idle => {}
+        _ if previous.is_idle_thread() => {}
         Leave::Park => {
-            if previous.state.finish_park() {
-                enqueue(previous);
+            if state.finish_park() {
+                enqueue(previous, Cause::Wake);
             }
         }
         Leave::Yield => {
-            previous.state.finish_yield();
-            enqueue(previous);
+            state.finish_yield();
+            enqueue(previous, Cause::Yield);
         }
-        Leave::Die => previous.state.die(),
+        Leave::Preemption => {
+            state.finish_yield();
+            enqueue(previous, Cause::Preemption);
+        }
+        Leave::Die => state.die(),
     }
 }
 
@@ -448,27 +461,4 @@ pub(super) fn finish_first_switch() {
 #[must_use]
 pub fn is_in_thread() -> bool {
     cpu::is_ready() && !cpu::current_thread().is_null()
-}
-
-/// What a core does for ever once it is set up: run threads, halt while there are none.
-pub fn run() -> ! {
-    loop {
-        {
-            let off = InterruptsOff::new();
-            leave(Leave::Yield, &off);
-        }
-        loaded::leave();
-        let off = InterruptsOff::new();
-        let scheduler = &cpu::this(&off).scheduler;
-        scheduler.is_idle.store(true, Ordering::SeqCst);
-        if scheduler.inbox.is_empty() && scheduler.own(&off).queue.is_empty() {
-            let before = Instant::now();
-            // Interrupts come on with the halt, so that none is missed in between.
-            x86_64::instructions::interrupts::enable_and_hlt();
-            x86_64::instructions::interrupts::disable();
-            let idled = Instant::now().since(before).as_nanos() as u64;
-            scheduler.idle_nanos.fetch_add(idled, Ordering::Relaxed);
-        }
-        scheduler.is_idle.store(false, Ordering::SeqCst);
-    }
 }

@@ -1,9 +1,11 @@
 //! A thread: a kernel stack, a register state, and a place in a process.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::Arc;
 
+use sched::entity::Entity;
+use sched::mask::CoreMask;
 use sched::state::TaskState;
 
 use super::process::Process;
@@ -46,27 +48,16 @@ pub struct Thread {
     /// Changes once at most: `execve` makes its caller the process's leader.
     id: AtomicU32,
     process: Arc<Process>,
-    pub(super) state: TaskState,
+    /// Its place in the scheduler.
+    pub(super) entity: Entity,
     stack: KernelStack,
     context: UnsafeCell<Context>,
     /// Its signals.
     pub(super) signals: ThreadSignals,
-    /// The core it ran on last.
-    pub(super) last_core: AtomicUsize,
-    affinity: IrqLock<Affinity>,
     /// Address that is cleared and woken when the thread ends (`CLONE_CHILD_CLEARTID`).
     pub(super) clear_on_exit: AtomicUsize,
     robust_list: IrqLock<RobustList>,
     name: IrqLock<Vec<u8>>,
-    /// Nanoseconds that it has run, up to the last time it was switched to.
-    pub(super) run_time: AtomicU64,
-    /// When it was switched to, in nanoseconds.
-    pub(super) running_since: AtomicU64,
-    /// Times that it was switched to.
-    pub(super) switches: AtomicU64,
-    /// Moved, as a whole, from one core to another.
-    pub(super) migrations: AtomicU64,
-    niceness: core::sync::atomic::AtomicI32,
 }
 
 // SAFETY: the context is touched by the one core that runs the thread, or that makes it
@@ -112,6 +103,7 @@ impl Thread {
                 user_gs: bases.1,
                 fpu: Some(fpu),
             },
+            TaskState::parked(),
         ))
     }
 
@@ -125,9 +117,7 @@ impl Thread {
             user_gs: 0,
             fpu: None,
         };
-        let thread = Self::build(0, process, stack, name, context);
-        thread.state.start();
-        thread
+        Self::build(0, process, stack, name, context, TaskState::running())
     }
 
     fn build(
@@ -136,24 +126,18 @@ impl Thread {
         stack: KernelStack,
         name: Vec<u8>,
         context: Context,
+        state: TaskState,
     ) -> Arc<Self> {
         Arc::new(Self {
             id: AtomicU32::new(id),
             process,
-            state: TaskState::parked(),
+            entity: Entity::new(state),
             stack,
             context: UnsafeCell::new(context),
             signals: ThreadSignals::new(),
-            last_core: AtomicUsize::new(usize::MAX),
-            affinity: IrqLock::new([u64::MAX; MAX_CORES / 64]),
             clear_on_exit: AtomicUsize::new(0),
             robust_list: IrqLock::new(RobustList::default()),
             name: IrqLock::new(name),
-            run_time: AtomicU64::new(0),
-            running_since: AtomicU64::new(0),
-            switches: AtomicU64::new(0),
-            migrations: AtomicU64::new(0),
-            niceness: core::sync::atomic::AtomicI32::new(0),
         })
     }
 
@@ -238,14 +222,7 @@ impl Thread {
     /// Nanoseconds that it has run, where it is `now`.
     #[must_use]
     pub fn run_nanos_at(&self, now: Instant) -> u64 {
-        // In this order: where it is switched from meanwhile, the last stretch is
-        // missing, but never counted twice.
-        let run = self.run_time.load(Ordering::Acquire);
-        let since = self.running_since.load(Ordering::Relaxed);
-        if since == 0 {
-            return run;
-        }
-        run + now.as_nanos().saturating_sub(since)
+        self.entity.run_time_at(now.as_nanos())
     }
 
     /// The letter for `/proc/PID/stat`.
@@ -254,45 +231,49 @@ impl Thread {
         if self.process.is_stopped() {
             b'T'
         } else {
-            self.state.letter()
+            self.entity.state.letter()
         }
     }
 
     /// The core that it runs on, or ran on last.
     #[must_use]
     pub fn core(&self) -> usize {
-        match self.last_core.load(Ordering::Relaxed) {
-            usize::MAX => 0,
-            core => core,
-        }
+        self.entity.last_core().unwrap_or(0)
     }
 
     /// The cores it may run on.
     #[must_use]
     pub fn affinity(&self) -> Affinity {
-        *self.affinity.lock()
+        self.entity.affinity().0
     }
 
-    /// Sets the cores it may run on; takes effect when it is queued next.
+    /// Sets the cores it may run on; one of them at least must be up. Takes effect when it
+    /// is picked next: whoever sets it nudges the core that runs it.
     pub fn set_affinity(&self, affinity: Affinity) {
-        *self.affinity.lock() = affinity;
-    }
-
-    /// Whether it may run on that core.
-    #[must_use]
-    pub fn may_run_on(&self, core: usize) -> bool {
-        self.affinity.lock()[core / 64] & (1 << (core % 64)) != 0
+        self.entity.set_affinity(CoreMask(affinity));
     }
 
     /// Its nice value, -20 to 19.
     #[must_use]
     pub fn niceness(&self) -> i32 {
-        self.niceness.load(Ordering::Relaxed)
+        self.entity.nice()
     }
 
     /// Sets its nice value; clamped to -20..=19.
     pub fn set_niceness(&self, value: i32) {
-        self.niceness.store(value.clamp(-20, 19), Ordering::Relaxed);
+        self.entity.set_nice(value);
+    }
+
+    /// What the scheduler knows of it.
+    #[must_use]
+    pub fn scheduling(&self) -> &Entity {
+        &self.entity
+    }
+
+    /// Whether it is a core's idle thread, which is in no queue.
+    #[must_use]
+    pub fn is_idle_thread(&self) -> bool {
+        self.id() == 0
     }
 
     /// Its name (`PR_SET_NAME`), at most 15 bytes.

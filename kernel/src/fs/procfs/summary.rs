@@ -135,7 +135,7 @@ fn capabilities(to: &mut String, credentials: &Credentials) -> core::fmt::Result
 
 fn cores(to: &mut String, this: Option<&Arc<Thread>>) -> core::fmt::Result {
     let allowed: Vec<usize> = (0..cpu::count())
-        .filter(|core| this.is_none_or(|thread| thread.may_run_on(*core)))
+        .filter(|core| this.is_none_or(|thread| thread.scheduling().may_run_on(*core)))
         .collect();
     writeln!(to, "Cpus_allowed:\t{}", mask_text(&allowed))?;
     writeln!(to, "Cpus_allowed_list:\t{}", list_text(&allowed))

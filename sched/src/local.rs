@@ -1,0 +1,243 @@
+//! What a core owns: its queues, what it runs, its virtual time.
+//!
+//! Touched by its core only, with interrupts off in the kernel. What needs to know of
+//! other cores is in [`crate::system`].
+
+use std::collections::VecDeque;
+
+use crate::entity::{Entity, Task};
+use crate::fair;
+use crate::lane::Lane;
+use crate::shared::Shared;
+use crate::weight::{self, Class};
+
+/// The idle class gets a slice at least this often, in nanoseconds: a task of it may hold
+/// a lock that others wait for.
+pub const IDLE_CLASS_PERIOD: u64 = 100_000_000;
+
+/// What runs, as far as a decision to preempt it needs to know.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    class: Class,
+    weight: u32,
+    since: u64,
+    /// Its virtual time then.
+    virtual_time: u64,
+}
+
+/// A core's own side.
+pub struct Local<T> {
+    id: usize,
+    /// Interrupt work is served where it arises: never stolen.
+    interrupt: VecDeque<T>,
+    pub(crate) normal: Lane<T>,
+    pub(crate) idle: Lane<T>,
+    /// The task that was just woken here: next, while the slice of the one that was
+    /// picked from the queue last is not over. So two that wake each other in turn use up
+    /// one slice between them, and starve nobody.
+    slot: Option<T>,
+    slice_end: u64,
+    is_from_slot: bool,
+    idle_class_served: u64,
+    virtual_time: u64,
+    running: Option<Running>,
+    random: u64,
+    /// When it gave a task away last because of a difference of one.
+    pub(crate) balanced_at: u64,
+}
+
+impl<T: Task> Local<T> {
+    /// The owner's side of core `id`, with nothing to run.
+    #[must_use]
+    pub fn new(id: usize) -> Self {
+        Self {
+            id,
+            interrupt: VecDeque::new(),
+            normal: Lane::new(),
+            idle: Lane::new(),
+            slot: None,
+            slice_end: 0,
+            is_from_slot: false,
+            idle_class_served: 0,
+            virtual_time: 0,
+            running: None,
+            // Any odd number but for each core another one.
+            random: (id as u64 * 2 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            balanced_at: 0,
+        }
+    }
+
+    /// The core's number.
+    #[must_use]
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
+    /// Whether it runs nothing.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.running.is_none()
+    }
+
+    /// Tasks that wait here; those in the inbox are not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.interrupt.len()
+            + usize::from(self.slot.is_some())
+            + self.normal.len()
+            + self.idle.len()
+    }
+
+    /// Whether none waits here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.interrupt.is_empty()
+            && self.slot.is_none()
+            && self.normal.is_empty()
+            && self.idle.is_empty()
+    }
+
+    /// Its virtual time.
+    #[must_use]
+    pub fn virtual_time(&self) -> u64 {
+        self.virtual_time
+    }
+
+    /// When the slice of what runs is over, should others wait by then.
+    #[must_use]
+    pub fn slice_end(&self) -> u64 {
+        self.slice_end
+    }
+
+    /// A number at random (xorshift64*, Vigna 2016): for choosing victims, nothing else.
+    pub(crate) fn random_below(&mut self, limit: usize) -> usize {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        let mixed = self.random.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        ((u128::from(mixed) * limit as u128) >> 64) as usize
+    }
+
+    /// Puts a task at the end of its class's queue.
+    pub(crate) fn push(&mut self, task: T) {
+        let is_bound = task.entity().is_bound();
+        match task.entity().class() {
+            Class::Interrupt => self.interrupt.push_back(task),
+            Class::Normal => self.normal.push(task, is_bound),
+            Class::Idle => self.idle.push(task, is_bound),
+        }
+    }
+
+    /// Puts a task that was just woken into the slot; what was there comes back.
+    pub(crate) fn fill_slot(&mut self, task: T) -> Option<T> {
+        self.slot.replace(task)
+    }
+
+    pub(crate) fn take_slot(&mut self) -> Option<T> {
+        self.slot.take()
+    }
+
+    /// Whether a task that was just queued here should have the core at once.
+    #[must_use]
+    pub(crate) fn is_more_urgent(&self, task: &Entity, now: u64) -> bool {
+        let Some(running) = self.running else {
+            return false;
+        };
+        if task.class() != running.class {
+            return task.class() < running.class;
+        }
+        let ran = weight::virtual_nanos(now.saturating_sub(running.since), running.weight);
+        let current = running.virtual_time.saturating_add(ran);
+        running.class == Class::Normal
+            && task.virtual_time().saturating_add(fair::WAKE_GRANULARITY) < current
+    }
+
+    /// Takes the task whose turn it is. `join` brings a task that came from another core
+    /// to this one's virtual time.
+    pub(crate) fn take(
+        &mut self,
+        now: u64,
+        shared: &Shared<T>,
+        join: impl Fn(&Entity, u64),
+    ) -> Option<T> {
+        if let Some(task) = self.interrupt.pop_front() {
+            return Some(task);
+        }
+        if self.idle.is_empty() {
+            self.idle_class_served = now;
+        } else if now.saturating_sub(self.idle_class_served) >= IDLE_CLASS_PERIOD {
+            self.idle_class_served = now;
+            return self.idle.pop();
+        }
+        self.is_from_slot = false;
+        if let Some(task) = self.slot.take() {
+            if now < self.slice_end || self.normal.is_empty() {
+                self.is_from_slot = now < self.slice_end;
+                return Some(task);
+            }
+            self.put_back(task);
+        }
+        let task = self.take_normal(shared, join);
+        task.or_else(|| {
+            self.idle_class_served = now;
+            self.idle.pop()
+        })
+    }
+
+    /// The first normal task that is not ahead of the others; see [`fair`].
+    fn take_normal(&mut self, shared: &Shared<T>, join: impl Fn(&Entity, u64)) -> Option<T> {
+        let mut best: Option<T> = None;
+        let mut left = self.normal.len().min(fair::MAX_DEFERRALS + 1);
+        while left > 0 {
+            left -= 1;
+            let Some(task) = self.normal.pop() else { break };
+            join(task.entity(), self.virtual_time);
+            let time = task.entity().virtual_time();
+            let is_better = best
+                .as_ref()
+                .is_none_or(|best| time < best.entity().virtual_time());
+            let back = if is_better {
+                best.replace(task)
+            } else {
+                Some(task)
+            };
+            if let Some(back) = back {
+                shared.counts.deferrals.add(1);
+                self.put_back(back);
+            }
+            if is_better && !fair::is_ahead(time, self.virtual_time) {
+                break;
+            }
+        }
+        if let Some(best) = &best {
+            self.virtual_time = self.virtual_time.max(best.entity().virtual_time());
+            shared.set_virtual_time(self.virtual_time);
+        }
+        best
+    }
+
+    fn put_back(&mut self, task: T) {
+        let is_bound = task.entity().is_bound();
+        self.normal.push(task, is_bound);
+    }
+
+    /// `task` begins to run.
+    pub(crate) fn begin(&mut self, task: &Entity, weight: u32, slice: u64, now: u64) {
+        if !self.is_from_slot || task.class() != Class::Normal {
+            self.slice_end = now.saturating_add(slice);
+        }
+        self.running = Some(Running {
+            class: task.class(),
+            weight,
+            since: now,
+            virtual_time: task.virtual_time(),
+        });
+    }
+
+    /// What ran stops; its weight.
+    pub(crate) fn end(&mut self) -> u32 {
+        self.running
+            .take()
+            .map_or(weight::NORMAL_WEIGHT, |running| running.weight)
+    }
+}

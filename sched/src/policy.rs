@@ -1,0 +1,104 @@
+//! Decisions: where a task goes, how much it weighs, how long it runs.
+//!
+//! A policy only wishes. The mechanism ([`crate::system`]) checks whatever would be
+//! unsound: a task runs on one core at a time, on one that is there and that it may use.
+
+use crate::entity::Entity;
+use crate::fair;
+use crate::idle::Idle;
+use crate::mask::CoreMask;
+use crate::weight::{self, Class};
+
+/// Why a task is queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It has never run.
+    New,
+    /// What it waited for has happened.
+    Wake,
+    /// It lets others run.
+    Yield,
+    /// Its slice is over, or something more urgent came.
+    Preemption,
+    /// It may not run where it was picked.
+    Misplaced,
+}
+
+/// What a policy sees of the machine: hints, which may change at once.
+pub struct View<'a> {
+    /// The core that asks.
+    pub here: usize,
+    /// Whether that core runs nothing.
+    pub is_here_idle: bool,
+    /// Cores that are up.
+    pub cores: usize,
+    /// Who idles.
+    pub idle: &'a Idle,
+    /// Running and queued tasks of a core.
+    pub load: &'a dyn Fn(usize) -> usize,
+}
+
+/// Placement, weight and slice.
+pub trait Policy: Sync {
+    /// The core that a task should be queued on; None: any that fits.
+    fn place(&self, task: &Entity, cause: Cause, view: &View<'_>) -> Option<usize>;
+
+    /// Its weight, above 0; 1024 is normal.
+    fn weight(&self, task: &Entity) -> u32;
+
+    /// How long it runs while others wait, in nanoseconds.
+    fn slice(&self, task: &Entity) -> u64;
+}
+
+/// Weight of a task of the idle class.
+const IDLE_WEIGHT: u32 = 3;
+
+/// The policy that is built in: nice values are weights; a task goes to the core that it
+/// ran on if that idles, else to one that does, else it stays near its waker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fair;
+
+impl Policy for Fair {
+    fn place(&self, task: &Entity, cause: Cause, view: &View<'_>) -> Option<usize> {
+        let allowed: CoreMask = task.affinity();
+        let last = task
+            .last_core()
+            .filter(|core| *core < view.cores && allowed.contains(*core));
+        if let Some(last) = last
+            && view.idle.is_announced(last)
+        {
+            return Some(last);
+        }
+        let is_here_allowed = allowed.contains(view.here);
+        if view.is_here_idle && is_here_allowed {
+            return Some(view.here);
+        }
+        if let Some(idle) = view.idle.find(&allowed, view.cores) {
+            return Some(idle);
+        }
+        match (cause, last) {
+            // Where it ran, if that has less to do than its waker's core.
+            (Cause::Wake, Some(last))
+                if !is_here_allowed || (view.load)(last) < (view.load)(view.here) =>
+            {
+                Some(last)
+            }
+            _ if is_here_allowed => Some(view.here),
+            _ => allowed
+                .iter()
+                .take_while(|core| *core < view.cores)
+                .min_by_key(|core| (view.load)(*core)),
+        }
+    }
+
+    fn weight(&self, task: &Entity) -> u32 {
+        match task.class() {
+            Class::Idle => IDLE_WEIGHT,
+            _ => weight::of_nice(task.nice()),
+        }
+    }
+
+    fn slice(&self, task: &Entity) -> u64 {
+        fair::slice(self.weight(task))
+    }
+}
