@@ -2,12 +2,13 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use sched::counts::OwnCount;
 use smp::apic::{LocalApic, Timer, Vectors};
 
 use super::{Core, this};
 use crate::memory::tlb;
 use crate::sync::{InterruptsOff, IrqLock};
-use crate::time;
+use crate::time::{self, Instant};
 
 /// First vector of device lines: ISA line n has vector `DEVICES + n`.
 pub const DEVICES: u8 = 0x30;
@@ -22,14 +23,23 @@ const ERROR: u8 = 0xfe;
 const SPURIOUS: u8 = 0xff;
 
 crate::counters! {
-    /// Timer interrupts.
-    static TIMER_INTERRUPTS = "timer_interrupts";
-    /// Interrupts from other cores.
-    static CORE_INTERRUPTS = "ipis_received";
     /// Interrupts from devices.
     static DEVICE_INTERRUPTS = "device_interrupts";
     /// Interrupts that no handler knows, and errors of the APIC.
     static STRAY_INTERRUPTS = "stray_interrupts";
+}
+
+/// Interrupts of one core.
+#[derive(Default)]
+pub struct Counts {
+    /// Taken, whatever they were.
+    pub all: OwnCount,
+    /// Its timer's.
+    pub timer: OwnCount,
+    /// From other cores.
+    pub from_cores: OwnCount,
+    /// Sent to other cores.
+    pub sent: OwnCount,
 }
 
 /// This core's APIC.
@@ -37,6 +47,8 @@ pub struct CoreApic {
     apic: LocalApic,
     /// How deadlines are told to its timer; None before the clock is calibrated.
     timer: Option<Timer>,
+    /// The deadline that the timer is armed for, until it has fired.
+    armed: Option<Instant>,
 }
 
 /// Where the xAPIC's registers are mapped; 0: not mapped.
@@ -66,7 +78,13 @@ pub fn enable_apic() -> Result<(), smp::apic::ApicError> {
     // SAFETY: this core, interrupts off, once; the handlers stand; the mapping stays.
     let apic = unsafe { LocalApic::enable(vectors, (base != 0).then_some(base)) }?;
     // SAFETY: this core's own field, interrupts off.
-    unsafe { *this(&off).apic.get() = Some(CoreApic { apic, timer: None }) };
+    unsafe {
+        *this(&off).apic.get() = Some(CoreApic {
+            apic,
+            timer: None,
+            armed: None,
+        })
+    };
     Ok(())
 }
 
@@ -91,6 +109,7 @@ pub fn with_apic<T>(off: &InterruptsOff, use_it: impl FnOnce(&LocalApic) -> T) -
 /// Interrupts another core.
 pub fn send(core: &Core, vector: u8) {
     let off = InterruptsOff::new();
+    this(&off).interrupts.sent.add(1);
     with_apic(&off, |apic| apic.send_ipi(vector, core.apic_id));
 }
 
@@ -105,7 +124,9 @@ pub fn nudge(core: usize) {
     }
 }
 
-/// Arms this core's timer for the next of its deadlines.
+/// Arms this core's timer for the next of its deadlines. One that is armed for an earlier
+/// moment is left alone: when it fires, this is called again. So a switch, which moves the
+/// quantum's end further away, rarely writes to the APIC.
 pub fn arm_timer(off: &InterruptsOff) {
     let core = this(off);
     let next = [
@@ -116,14 +137,25 @@ pub fn arm_timer(off: &InterruptsOff) {
     let Some(deadline) = next.into_iter().flatten().min() else {
         return;
     };
-    // SAFETY: this core's own field, interrupts off; nothing below writes it.
-    let local = unsafe { &*core.apic.get() };
+    // SAFETY: this core's own field, interrupts off; nothing below comes back here.
+    let local = unsafe { &mut *core.apic.get() };
     if let Some(CoreApic {
         apic,
         timer: Some(timer),
+        armed,
     }) = local
+        && armed.is_none_or(|armed| deadline < armed)
     {
+        *armed = Some(deadline);
         apic.arm_deadline(timer, deadline.to_ticks().max(1));
+    }
+}
+
+/// The timer has fired.
+fn note_fired(off: &InterruptsOff) {
+    // SAFETY: as in `arm_timer`.
+    if let Some(local) = unsafe { &mut *this(off).apic.get() } {
+        local.armed = None;
     }
 }
 
@@ -138,7 +170,7 @@ pub fn set_handler(line: u8, handler: Handler) {
 pub(super) fn handle(vector: u8) {
     let off = InterruptsOff::new();
     let core = this(&off);
-    core.interrupts.fetch_add(1, Ordering::Relaxed);
+    core.interrupts.all.add(1);
     if vector == SPURIOUS {
         STRAY_INTERRUPTS.add(1);
         return;
@@ -146,17 +178,18 @@ pub(super) fn handle(vector: u8) {
     with_apic(&off, LocalApic::end_of_interrupt);
     match vector {
         TIMER => {
-            TIMER_INTERRUPTS.add(1);
+            core.interrupts.timer.add(1);
+            note_fired(&off);
             time::run_expired(&off);
             core.scheduler.tick(&off);
             arm_timer(&off);
         }
         WAKE => {
-            CORE_INTERRUPTS.add(1);
+            core.interrupts.from_cores.add(1);
             core.scheduler.tick(&off);
         }
         SHOOTDOWN => {
-            CORE_INTERRUPTS.add(1);
+            core.interrupts.from_cores.add(1);
             tlb::serve();
         }
         _ if (DEVICES..DEVICES + DEVICE_LINES).contains(&vector) => {

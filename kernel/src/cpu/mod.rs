@@ -16,7 +16,7 @@ pub mod tls;
 pub mod trap;
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use crate::memory::frame::CoreFrames;
 use crate::memory::heap::CoreBlocks;
@@ -57,8 +57,8 @@ pub struct Core {
     pub loaded_space: LoadedSpace,
     /// Shootdowns for this core.
     pub tlb: CoreTlb,
-    /// Interrupts taken, for the counters.
-    pub interrupts: AtomicU64,
+    /// Interrupts that it sent and took.
+    pub interrupts: interrupts::Counts,
 }
 
 /// Offsets in [`Core`] that assembly uses.
@@ -115,7 +115,7 @@ impl Core {
             scheduler: CoreScheduler::new(id),
             loaded_space: LoadedSpace::new(),
             tlb: CoreTlb::new(),
-            interrupts: AtomicU64::new(0),
+            interrupts: interrupts::Counts::default(),
         }));
         core.this = core;
         CORES[id].store(core, Ordering::Release);

@@ -33,6 +33,25 @@ impl CoreTlb {
             answered: AtomicU64::new(0),
         }
     }
+    // TAKE-TLB
+    pub fn slots_in_use(&self) -> u64 {
+        0
+    }
+    pub fn space_loads(&self) -> u64 {
+        0
+    }
+    pub fn space_loads_kept(&self) -> u64 {
+        0
+    }
+    pub fn shootdowns_sent(&self) -> u64 {
+        0
+    }
+    pub fn shootdowns_merged(&self) -> u64 {
+        0
+    }
+    pub fn shootdowns_answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
 }
 
 /// A set of cores.

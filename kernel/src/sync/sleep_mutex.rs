@@ -67,7 +67,8 @@ pub struct SleepMutexGuard<'a, T: ?Sized> {
 
 impl<T: ?Sized> Drop for SleepMutexGuard<'_, T> {
     fn drop(&mut self) {
-        self.mutex.locked.store(false, Ordering::Release);
+        // A full barrier: `wake_one` looks for waiters only after the mutex is open.
+        self.mutex.locked.swap(false, Ordering::SeqCst);
         self.mutex.waiters.wake_one();
     }
 }

@@ -1,5 +1,6 @@
 //! Waiting for a condition: threads block, pollers are told.
 
+use core::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -43,6 +44,11 @@ struct Entries {
 /// The threads and pollers that wait for one condition, in order of arrival.
 pub struct WaitQueue {
     entries: IrqLock<Entries>,
+    /// Entries in the list, changed under its lock: whoever wakes looks here first, and
+    /// mostly there is nobody. Who waits adds itself before it looks at the condition, who
+    /// wakes has changed the condition before it looks here, each with a full barrier in
+    /// between; so one of them sees the other.
+    length: AtomicUsize,
 }
 
 impl Default for WaitQueue {
@@ -60,6 +66,7 @@ impl WaitQueue {
                 next_id: 0,
                 list: VecDeque::new(),
             }),
+            length: AtomicUsize::new(0),
         }
     }
 
@@ -139,6 +146,7 @@ impl WaitQueue {
                     entries.next_id += 1;
                     entry.id = id;
                     entries.list.push_back(entry);
+                    self.length.fetch_add(1, Ordering::SeqCst);
                     return id;
                 }
                 entries.list.len() * 2 + 2
@@ -153,7 +161,11 @@ impl WaitQueue {
         let removed = {
             let mut entries = self.entries.lock();
             let position = entries.list.iter().position(|entry| entry.id == id);
-            position.and_then(|position| entries.list.remove(position))
+            let removed = position.and_then(|position| entries.list.remove(position));
+            if removed.is_some() {
+                self.length.fetch_sub(1, Ordering::SeqCst);
+            }
+            removed
         };
         // Dropped outside of the lock: it may be the last reference.
         drop(removed);
@@ -161,6 +173,9 @@ impl WaitQueue {
 
     /// Tells every entry.
     pub fn wake_all(&self) {
+        if self.is_empty() {
+            return;
+        }
         let entries = self.entries.lock();
         for entry in &entries.list {
             entry.waker.wake();
@@ -170,6 +185,9 @@ impl WaitQueue {
     /// Tells the entry that has waited longest, and moves it behind the others, so that
     /// a second call reaches another one.
     pub fn wake_one(&self) {
+        if self.is_empty() {
+            return;
+        }
         let mut entries = self.entries.lock();
         if let Some(entry) = entries.list.pop_front() {
             entry.waker.wake();
@@ -177,10 +195,12 @@ impl WaitQueue {
         }
     }
 
-    /// Whether nobody waits. A hint: it may change at once.
+    /// Whether nobody waits. A hint: it may change at once; but whoever changed the
+    /// condition before it asks misses nobody who has looked at it earlier.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.lock().list.is_empty()
+        fence(Ordering::SeqCst);
+        self.length.load(Ordering::SeqCst) == 0
     }
 }
 

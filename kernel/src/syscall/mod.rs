@@ -19,11 +19,14 @@ pub mod signal;
 pub mod socket;
 pub mod socket_message;
 pub mod system;
+mod tables;
 pub mod time;
 pub mod timeout;
 pub mod timerfd;
 pub mod timers;
 mod unknown;
+
+use core::sync::atomic::{AtomicU8, Ordering};
 
 use crate::cpu::entry::TrapFrame;
 use crate::errno::Result;
@@ -46,28 +49,53 @@ pub fn dispatch(frame: &mut TrapFrame) {
     };
 }
 
+/// A group's part of the table: None where it does not know the number.
+type Group = fn(u32, [usize; 6]) -> Option<Result<usize>>;
+
+const GROUPS: [Group; 17] = [
+    process::dispatch,
+    time::dispatch,
+    file::dispatch,
+    memory::dispatch,
+    futex::dispatch,
+    poll::dispatch,
+    epoll::dispatch,
+    pipe::dispatch,
+    timerfd::dispatch,
+    signal::dispatch,
+    pidfd::dispatch,
+    schedule::dispatch,
+    credentials::dispatch,
+    socket::dispatch,
+    timers::dispatch,
+    system::dispatch,
+    roentgen::dispatch,
+];
+
+/// The index in [`GROUPS`], plus one, of the group that knows a number; 0: not asked yet.
+/// Which one it is never changes, so any core may note it at any time.
+static KNOWN: [AtomicU8; 512] = [const { AtomicU8::new(0) }; 512];
+
 fn carry_out(number: u32, args: [usize; 6], frame: &mut TrapFrame) -> Option<Result<usize>> {
     match process::dispatch_on_frame(number, args, frame) {
         process::OnFrame::Done(result) => return Some(result),
         process::OnFrame::FrameReplaced => return None,
         process::OnFrame::NotMine => {}
     }
-    let result = process::dispatch(number, args)
-        .or_else(|| time::dispatch(number, args))
-        .or_else(|| file::dispatch(number, args))
-        .or_else(|| memory::dispatch(number, args))
-        .or_else(|| futex::dispatch(number, args))
-        .or_else(|| poll::dispatch(number, args))
-        .or_else(|| epoll::dispatch(number, args))
-        .or_else(|| pipe::dispatch(number, args))
-        .or_else(|| timerfd::dispatch(number, args))
-        .or_else(|| signal::dispatch(number, args))
-        .or_else(|| pidfd::dispatch(number, args))
-        .or_else(|| schedule::dispatch(number, args))
-        .or_else(|| credentials::dispatch(number, args))
-        .or_else(|| socket::dispatch(number, args))
-        .or_else(|| timers::dispatch(number, args))
-        .or_else(|| system::dispatch(number, args))
-        .or_else(|| roentgen::dispatch(number, args));
-    Some(result.unwrap_or_else(|| unknown::answer(number, &task::current())))
+    let known = KNOWN.get(number as usize);
+    let group = known.map_or(0, |group| group.load(Ordering::Relaxed));
+    if let Some(group) = GROUPS.get(usize::from(group).wrapping_sub(1))
+        && let Some(result) = group(number, args)
+    {
+        return Some(result);
+    }
+    for (index, group) in GROUPS.iter().enumerate() {
+        if let Some(result) = group(number, args) {
+            if let Some(known) = known {
+                known.store(index as u8 + 1, Ordering::Relaxed);
+            }
+            return Some(result);
+        }
+    }
+    Some(unknown::answer(number, &task::current()))
 }

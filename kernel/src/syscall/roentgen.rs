@@ -1,12 +1,11 @@
 //! Roentgen's own calls (`roentgen_abi::syscall`).
 
 use core::fmt::Write;
-use core::sync::atomic::Ordering;
 
-use roentgen_abi::syscall::{RG_COUNTERS, RG_MEMORY, RG_VERSION, VERSION};
+use roentgen_abi::syscall::{RG_CORES, RG_COUNTERS, RG_MEMORY, RG_THREADS, RG_VERSION, VERSION};
 
+use super::tables;
 use crate::counters;
-use crate::cpu;
 use crate::errno::Result;
 use crate::memory::frame;
 use crate::memory::{kernel_map, user};
@@ -16,9 +15,17 @@ pub(super) fn dispatch(number: u32, [buffer, size, ..]: [usize; 6]) -> Option<Re
     Some(match number as usize {
         RG_VERSION => Ok(VERSION as usize),
         RG_MEMORY => memory(buffer, size),
-        RG_COUNTERS => counters(buffer, size),
+        RG_COUNTERS => write_text(&counters(), buffer, size),
+        RG_CORES => write_text(&tables::cores(), buffer, size),
+        RG_THREADS => write_text(&tables::threads(), buffer, size),
         _ => return None,
     })
+}
+
+/// Writes as much of a text as there is room for; its whole length.
+fn write_text(text: &str, buffer: usize, size: usize) -> Result<usize> {
+    user::copy_out(buffer, &text.as_bytes()[..text.len().min(size)])?;
+    Ok(text.len())
 }
 
 fn memory(buffer: usize, size: usize) -> Result<usize> {
@@ -28,7 +35,7 @@ fn memory(buffer: usize, size: usize) -> Result<usize> {
     Ok(0)
 }
 
-fn counters(buffer: usize, size: usize) -> Result<usize> {
+fn counters() -> String {
     let mut text = counters::text();
     // Gauges: read when asked for.
     let _ = writeln!(text, "memory_free_counted {}", frame::count_free());
@@ -39,23 +46,6 @@ fn counters(buffer: usize, size: usize) -> Result<usize> {
     );
     let _ = writeln!(text, "threads {}", process::thread_count());
     let _ = writeln!(text, "futex_waiters {}", futex::waiting());
-    let calls: u64 = cpu::all().map(|core| core.system_calls()).sum();
-    let _ = writeln!(text, "system_calls {calls}");
-    for core in cpu::all() {
-        let _ = writeln!(text, "core{}_system_calls {}", core.id, core.system_calls());
-        let _ = writeln!(
-            text,
-            "core{}_interrupts {}",
-            core.id,
-            core.interrupts.load(Ordering::Relaxed)
-        );
-        let _ = writeln!(
-            text,
-            "core{}_idle_nanos {}",
-            core.id,
-            core.scheduler.idle_nanos()
-        );
-    }
-    user::copy_out(buffer, &text.as_bytes()[..text.len().min(size)])?;
-    Ok(text.len())
+    tables::sums(&mut text);
+    text
 }

@@ -35,6 +35,7 @@ fn wait_for_work() {
         cpu::this(&off)
     };
     let began = Instant::now();
+    core.scheduler.begin_idling(began);
     system().idle.announce(core.id);
     if poll(core, began) {
         core.scheduler.shared().counts.polls_hit.add(1);
@@ -48,8 +49,7 @@ fn wait_for_work() {
         }
     }
     system().end_idle(core.id);
-    let idled = Instant::now().since(began).as_nanos() as u64;
-    core.scheduler.idle_nanos.add(idled);
+    core.scheduler.end_idling();
 }
 
 /// Waits a little, with interrupts on, for a task in the inbox or the queues, or for being

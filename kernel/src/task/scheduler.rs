@@ -9,7 +9,7 @@
 //! inbox is lock-free. So a wake-up needs no lock, and may come from anywhere.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -60,16 +60,26 @@ pub struct CoreScheduler {
     id: usize,
     own: UnsafeCell<Own>,
     shared: Shared<Arc<Thread>>,
+    /// Id of the current thread; 0: the idle one. For others to look at.
+    running_id: AtomicU32,
     /// The current thread should leave at its next return to user mode.
     should_yield: AtomicBool,
-    /// Nanoseconds spent idle.
-    pub(super) idle_nanos: OwnCount,
+    /// Nanoseconds spent idle, without the present time of it.
+    idle_nanos: OwnCount,
+    /// Since when it idles; 0: it does not.
+    idle_since: AtomicU64,
 }
 
 /// What all cores share. Made at its first use, by the boot core.
 pub(super) fn system() -> &'static System<Fair> {
     static SYSTEM: Once<System<Fair>> = Once::new();
     SYSTEM.call_once(|| System::new(Fair))
+}
+
+/// What decides where and how long threads run.
+#[must_use]
+pub fn policy() -> &'static Fair {
+    system().policy()
 }
 
 /// The machine, as crate `sched` asks for it.
@@ -120,8 +130,10 @@ impl CoreScheduler {
                 quantum_end: None,
                 cpu_timer_look: None,
             }),
+            running_id: AtomicU32::new(0),
             should_yield: AtomicBool::new(false),
             idle_nanos: OwnCount::default(),
+            idle_since: AtomicU64::new(0),
         }
     }
 
@@ -147,6 +159,12 @@ impl CoreScheduler {
         &self.shared
     }
 
+    /// The thread that runs there, as it happens to be; None: the idle one.
+    #[must_use]
+    pub fn running(&self) -> Option<Arc<Thread>> {
+        super::process::find_thread(self.running_id.load(Ordering::Relaxed))
+    }
+
     /// Gives the core its idle thread, which is the context that calls this.
     pub fn start(&self, idle: Arc<Thread>) {
         let off = InterruptsOff::new();
@@ -166,10 +184,27 @@ impl CoreScheduler {
         self.own(off).cpu_timer_look
     }
 
-    /// Nanoseconds that the core has idled.
+    /// Nanoseconds that the core has idled, now.
     #[must_use]
     pub fn idle_nanos(&self) -> u64 {
-        self.idle_nanos.get()
+        let ended = self.idle_nanos.get();
+        match self.idle_since.load(Ordering::Relaxed) {
+            0 => ended,
+            since => ended + Instant::now().as_nanos().saturating_sub(since),
+        }
+    }
+
+    /// The core idles from now on.
+    pub(super) fn begin_idling(&self, now: Instant) {
+        self.idle_since
+            .store(now.as_nanos().max(1), Ordering::Relaxed);
+    }
+
+    /// The core idles no more.
+    pub(super) fn end_idling(&self) {
+        let since = self.idle_since.swap(0, Ordering::Relaxed);
+        let idled = Instant::now().as_nanos().saturating_sub(since);
+        self.idle_nanos.add(idled);
     }
 
     /// The timer interrupt and the wake-up interrupt come here: the quantum's end, news in
@@ -415,6 +450,7 @@ fn switch_to(
     let save = &raw mut from.stack_pointer;
     let stack = to.stack_pointer;
     core.set_current(Arc::as_ptr(&next), off);
+    scheduler.running_id.store(next.id(), Ordering::Relaxed);
     own.current = Some(next);
     own.previous = Some((previous, reason));
     scheduler.time_quantum(off);
