@@ -100,6 +100,12 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
     cpu::set_ready();
     let command_line = CommandLine::parse(&boot.command_line());
     log::set_verbose(command_line.value("log") == Some("debug"));
+    if let Some(bug) = command_line.value("bug") {
+        match bugs::choose(bug) {
+            Ok(()) => warn!("bug: {bug} is in, on purpose"),
+            Err(bugs::Unknown) => panic!("bug={bug} is none that this build can have"),
+        }
+    }
     log!(
         "Roentgen {} ({})",
         env!("CARGO_PKG_VERSION"),

@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use bugs::Bug;
 use sched::counts::OwnCount;
 use smp::apic::{LocalApic, Timer, Vectors};
 
@@ -144,7 +145,7 @@ pub fn arm_timer(off: &InterruptsOff) {
         timer: Some(timer),
         armed,
     }) = local
-        && armed.is_none_or(|armed| deadline < armed)
+        && armed.is_none_or(|armed| deadline < armed && !bugs::has(Bug::LateTimer))
     {
         *armed = Some(deadline);
         apic.arm_deadline(timer, deadline.to_ticks().max(1));

@@ -5,6 +5,7 @@
 //! done under a spin lock, nor under a lock that a page fault takes.
 
 use crate::errno::{Errno, Result};
+use bugs::Bug;
 
 /// First address that is not user space: the end of the lower canonical half, less the
 /// guard page that keeps `syscall` at its end from returning to a non-canonical address.
@@ -140,7 +141,12 @@ pub fn read_string(from: usize, limit: usize) -> Result<Vec<u8>> {
 /// Whether `[start, start + length)` lies in user space.
 #[must_use]
 pub fn is_user_range(start: usize, length: usize) -> bool {
-    start.checked_add(length).is_some_and(|end| end <= USER_END)
+    let end = if bugs::has(Bug::LongPointer) {
+        usize::MAX
+    } else {
+        USER_END
+    };
+    start.checked_add(length).is_some_and(|last| last <= end)
 }
 
 /// One segment of a scattered buffer (`struct iovec`): address, length in bytes.

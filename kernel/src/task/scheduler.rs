@@ -13,6 +13,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
+use bugs::Bug;
 use sched::counts::OwnCount;
 use sched::entity::{Entity, Task};
 use sched::fair;
@@ -260,7 +261,9 @@ impl CoreScheduler {
         if own.quantum_end.is_some() || self.should_yield.load(Ordering::Relaxed) {
             return;
         }
-        if let Some(end) = system().slice_end(&own.local, &Machine) {
+        if let Some(end) = system().slice_end(&own.local, &Machine)
+            && !bugs::has(Bug::EndlessQuantum)
+        {
             own.quantum_end = Some(Instant::from_nanos(end));
             interrupts::arm_timer(off);
         }
@@ -437,8 +440,12 @@ fn switch_to(
     }
     if let Some(fpu) = &to.fpu {
         loaded::load(&next.process().space(), off);
-        fpu.load();
-        core.set_user_fs(to.user_fs, off);
+        if !bugs::has(Bug::MixedRegisters) {
+            fpu.load();
+        }
+        if !bugs::has(Bug::MixedThreadPointer) {
+            core.set_user_fs(to.user_fs, off);
+        }
         control::set_kernel_gs_base(to.user_gs);
     }
     core.set_kernel_stack(next.stack_top(), off);

@@ -13,6 +13,7 @@ use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
+use bugs::Bug;
 use linux_raw_sys::{general as linux, ioctl};
 use streams::pipe_buffer::{PipeBuffer, SLOT};
 
@@ -141,7 +142,7 @@ impl Pipe {
         }
         let has_room = !buffer.is_full();
         drop(buffer);
-        if was_full && has_room {
+        if was_full && has_room && !bugs::has(Bug::SilentPipe) {
             self.tell_of_room();
         }
         match error {

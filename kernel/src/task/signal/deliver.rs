@@ -5,6 +5,7 @@
 //! return address, `ucontext_t`, `siginfo_t`, and above them the FPU state in XSAVE's
 //! format with the words that tell user code about its size.
 
+use bugs::Bug;
 use core::sync::atomic::Ordering;
 
 use linux_raw_sys::general as linux;
@@ -340,7 +341,9 @@ pub fn return_from_handler(thread: &Thread, frame: &mut TrapFrame) -> Result<()>
     frame.cs = u64::from(USER_CODE);
     frame.ss = u64::from(USER_DATA);
     frame.vector = 0;
-    thread.set_blocked(saved.mask);
+    if !bugs::has(Bug::KeptMask) {
+        thread.set_blocked(saved.mask);
+    }
     let stack = super::AlternateStack {
         start: saved.stack_start as usize,
         length: saved.stack_length as usize,
