@@ -55,6 +55,17 @@ fn counters(buffer: usize, size: usize) -> Result<usize> {
             core.id,
             core.scheduler.idle_nanos()
         );
+        let tlb = core.tlb.counts();
+        for (name, count) in [
+            ("space_loads", tlb.space_loads),
+            ("space_loads_kept", tlb.space_loads_kept),
+            ("pcid_slots", tlb.slots_in_use),
+            ("shootdowns_sent", tlb.shootdowns_sent),
+            ("shootdowns_merged", tlb.shootdowns_merged),
+            ("shootdowns_answered", tlb.shootdowns_answered),
+        ] {
+            let _ = writeln!(text, "core{}_{name} {count}", core.id);
+        }
     }
     user::copy_out(buffer, &text.as_bytes()[..text.len().min(size)])?;
     Ok(text.len())

@@ -38,7 +38,7 @@
 //! | 10,000, skewed | 4,095 | 86 %, 35 % | 82 %, 35 % |
 //!
 //! So slots beyond the TLB's reach (96 spaces here) buy few more pages, and no more at all
-//! beyond some hundreds; but each costs 28 bytes and no time, and with as many slots as
+//! beyond some hundreds; but each costs 24 bytes and no time, and with as many slots as
 //! spaces no switch flushes whatever size a CPU's TLB has. Giving up one at random keeps
 //! slots alive where spaces strictly take turns, when nothing of them is left in the TLB
 //! (which forgets the least recent, too); elsewhere it is worse.

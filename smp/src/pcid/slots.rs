@@ -88,6 +88,12 @@ impl Slots {
         self.is_tagged
     }
 
+    /// How many slots there are.
+    #[must_use]
+    pub fn count(&self) -> u16 {
+        self.count
+    }
+
     /// How many slots are some space's, alive or dead.
     #[must_use]
     pub fn in_use(&self) -> usize {

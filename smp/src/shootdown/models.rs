@@ -354,33 +354,30 @@ fn two_at_once(broken: Broken) {
     other.join().expect("the core ran to its end");
 }
 
-/// One core takes a page away while another wants a barrier (`membarrier`) of the same
-/// third core, which may answer once for both.
+/// A page is taken away of a space whose core has been asked for something already, by a
+/// third core that still waits: it may answer once for both, and is interrupted once.
 fn merging(broken: Broken) {
-    let world = World::new(3, 3);
+    let world = World::new(2, 2);
     let space = Space::new(1);
-    // Nobody asks the askers: they do not wait for interrupts.
-    let asker = |id: usize, ask: fn(&Core, &Space)| {
+    let other = thread::spawn({
         let (world, space) = (world.clone(), space.clone());
-        thread::spawn(move || {
-            ask(&Core::new(id, &world, broken), &space);
-            world.busy.fetch_sub(1, Ordering::AcqRel);
-        })
-    };
-    let core = Core::new(2, &world, broken);
-    core.enter(&space);
-    core.touch();
-    let askers = [
-        asker(0, Core::unmap),
-        asker(1, |core, space| {
-            shoot_down(core, &space.translations.running().now(), core.id);
-        }),
-    ];
-    core.touch();
+        move || {
+            let core = Core::new(1, &world, broken);
+            core.enter(&space);
+            core.touch();
+            core.look();
+            core.touch();
+            core.idle();
+        }
+    });
+    let core = Core::new(0, &world, broken);
+    // The third core's request; its thread would only wait.
+    let (_, is_merged) = world.mailboxes[1].ask();
+    assert!(!is_merged);
+    core.interrupt(1);
+    core.unmap(&space);
     core.idle();
-    for asker in askers {
-        asker.join().expect("the core ran to its end");
-    }
+    other.join().expect("the core ran to its end");
 }
 
 #[test]
