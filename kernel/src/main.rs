@@ -94,11 +94,12 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
     }
     std::panic::set_hook(Box::new(panic::hook));
 
+    let command_line = CommandLine::parse(&boot.command_line());
+    cpu::control::restrict(&command_line);
     let core = Core::new(0, cpu::start::boot_apic_id());
     // SAFETY: once, on this core, before anything else touches per-core storage.
     unsafe { core.adopt() };
     cpu::set_ready();
-    let command_line = CommandLine::parse(&boot.command_line());
     log::set_verbose(command_line.value("log") == Some("debug"));
     if let Some(bug) = command_line.value("bug") {
         match bugs::choose(bug) {
@@ -112,6 +113,10 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
         if magic == 0 { "PVH" } else { "multiboot2" }
     );
     log!("cpu: {}", cpu::control::enabled_features());
+    memory::tlb::log_how();
+    if command_line.value("check") == Some("tlb") {
+        memory::tlb::check_shootdowns();
+    }
     log_memory(&boot, archive);
 
     let discovery = cpu::start::discover(&boot);

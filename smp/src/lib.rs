@@ -8,6 +8,8 @@
 //! | [`ioapic`] | device interrupts: I/O APICs, ISA overrides, the legacy PIC silenced |
 //! | [`bringup`] | INIT-SIPI-SIPI for all cores at once, with a report |
 //! | [`clock`] | time-stamp counter calibration, tick conversion, warp check |
+//! | [`pcid`] | which address spaces a core's TLB remembers, and how one is entered |
+//! | [`shootdown`] | making other cores forget what was taken away |
 //!
 //! What is not here: the trampoline page, per-core storage, interrupt handlers and
 //! memory mapping belong to the kernel. Protocols see hardware through small traits, so
@@ -26,6 +28,11 @@ pub mod bringup;
 pub mod clock;
 pub mod ioapic;
 pub mod madt;
+#[forbid(unsafe_code)]
+pub mod pcid;
+#[forbid(unsafe_code)]
+pub mod shootdown;
+mod sync;
 
 /// The most cores that are brought up. Further ones are reported and left alone.
-pub const MAX_CORES: usize = 256;
+pub const MAX_CORES: usize = if cfg!(loom) { 64 } else { 256 };

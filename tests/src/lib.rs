@@ -9,8 +9,10 @@
 //! | [`console`] | the frames on COM1, between the guest and our own streams |
 //! | [`cli`] | the command line of `run.sh` |
 //! | [`suite`] | tests in tiers, each with a time budget |
+//! | [`models`] | protocols under the model checker |
 //! | [`oracle`] | the same programs on Linux and here, compared |
 //! | [`programs`] | static C programs, on Linux and here |
+//! | [`numbers`] | what a program in a machine has counted |
 //! | [`speed`] | starting and calls, measured against the control |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
@@ -26,6 +28,8 @@ pub mod initramfs;
 pub mod iso;
 pub mod linux;
 pub mod machine;
+pub mod models;
+pub mod numbers;
 pub mod oracle;
 pub mod packages;
 pub mod programs;

@@ -11,6 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::models;
 use crate::packages::{self, Need};
 use crate::toolchain::Toolchain;
 
@@ -140,6 +141,11 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
     let mut ours = cargo_test(&toolchain);
     ours.args(["-p", "tests", "--lib", "--bins"]);
     sum.add(ours, filter, "crate tests")?;
+    // Built apart from all else, so not for a word that is about none of them.
+    if filter.is_none_or(|word| word.contains("loom")) {
+        let only = filter.or(Some(models::PREFIX));
+        sum.add(models::command(&toolchain), only, "the models")?;
+    }
     println!(
         "host crates: {:.0} s of {} s",
         started.elapsed().as_secs_f64(),

@@ -6,7 +6,14 @@ use std::time::Duration;
 
 use tests::console::driver::Outcome;
 use tests::machine::Machine;
+use tests::numbers;
+use tests::programs::{Link, compile, machine_without_python};
 use tests::suite::Tier;
+
+/// Processes that take turns on one core.
+const PROCESSES: i64 = 1000;
+/// Lets every PCID be some space's, and more.
+const MORE: i64 = 3300;
 
 fn main() -> ExitCode {
     Tier::new("bochs")
@@ -22,5 +29,49 @@ fn main() -> ExitCode {
             assert_eq!(output.outcome, Outcome::Exited(0), "{}", output.remarks());
             assert_eq!(output.stdout_text(), "hi 2 in\n");
         })
+        .test(
+            "pcid: a thousand processes on a core switch without a flush, and what flushes flushes",
+            pcid,
+        )
         .run()
+}
+
+fn pcid() {
+    let program = compile("spaces", Link::Static).unwrap();
+    let arguments = [PROCESSES.to_string(), "6".to_owned(), MORE.to_string()];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = machine_without_python(&program, &arguments)
+        .unwrap()
+        .bochs()
+        .smp(2)
+        .kernel_words("check=tlb")
+        .timeout(Duration::from_secs(400))
+        .run()
+        .unwrap();
+    let text = output.stdout_text();
+    assert_eq!(
+        output.outcome,
+        Outcome::Exited(0),
+        "{text}{}",
+        output.remarks()
+    );
+    assert!(text.contains("1000 processes, 6 rounds, 0 wrong\n"), "{text}");
+    let number = |name| numbers::find(&text, name).unwrap();
+    assert!(number("ring_switches") == 4 * PROCESSES, "{text}");
+    assert!(number("ring_loads") >= number("ring_switches"), "{text}");
+    assert!(
+        number("ring_loads_kept") * 100 >= number("ring_loads") * 99,
+        "{text}"
+    );
+    // Every cause of a flush, but for the one that a CPU with PCID does not have.
+    for cause in ["older", "taken_over", "shootdown", "kernel"] {
+        assert!(
+            number(&format!("tlb_flushes_{cause}")) > 0,
+            "{cause}\n{text}"
+        );
+    }
+    assert_eq!(number("tlb_flushes_untagged"), 0, "{text}");
+    assert!(number("tlb_pages_flushed") > 0, "{text}");
+    assert_eq!(number("core0_pcid_slots"), 4095, "{text}");
+    assert!(number("tlb_flushes_taken_over") > 4095, "{text}");
 }

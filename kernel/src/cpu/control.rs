@@ -4,14 +4,29 @@
 use core::arch::x86_64::__cpuid_count;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use formats::cmdline::CommandLine;
 use x86_64::PhysAddr;
 use x86_64::VirtAddr;
+use x86_64::instructions::tlb::{self, InvPcidCommand, Pcid};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::{FsBase, GsBase, KernelGsBase};
 
 /// Whether supervisor access to user pages needs STAC. Read by assembly.
 #[unsafe(no_mangle)]
 static ROENTGEN_HAS_SMAP: AtomicBool = AtomicBool::new(false);
+
+/// Whether PCIDs are used where there are any.
+static MAY_USE_PCID: AtomicBool = AtomicBool::new(true);
+/// Whether INVPCID is used: allowed, and there on every core so far.
+static USES_INVPCID: AtomicBool = AtomicBool::new(true);
+
+/// Leaves off what the command line says (`pcid=off`, `invpcid=off`), to run on CPUs that
+/// have it as on those that do not. Before the first core is set up.
+pub fn restrict(command_line: &CommandLine) {
+    let is_off = |key| command_line.value(key) == Some("off");
+    MAY_USE_PCID.store(!is_off("pcid"), Ordering::Relaxed);
+    USES_INVPCID.store(!is_off("invpcid"), Ordering::Relaxed);
+}
 
 /// One CPUID leaf's register bit.
 fn has(
@@ -31,7 +46,7 @@ pub fn has_xsave() -> bool {
 }
 
 /// Turns on every protection and feature that this core has: NX, WP, SMEP, SMAP, UMIP,
-/// global pages, FSGSBASE, XSAVE. Says whether FSGSBASE is on.
+/// global pages, PCID, FSGSBASE, XSAVE. Says whether FSGSBASE is on.
 pub fn enable_features() -> bool {
     let mut cr4 =
         Cr4::read() | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE | Cr4Flags::PAGE_GLOBAL;
@@ -48,6 +63,13 @@ pub fn enable_features() -> bool {
     );
     cr4.set(Cr4Flags::FSGSBASE, fsgsbase);
     cr4.set(Cr4Flags::OSXSAVE, has_xsave());
+    // The low bits of CR3 are zero, as setting PCIDE demands (Intel SDM vol. 3A, 4.10.1):
+    // the kernel's own table is loaded.
+    let pcid = has(1, 0, |leaf| leaf.ecx, 17) && MAY_USE_PCID.load(Ordering::Relaxed);
+    cr4.set(Cr4Flags::PCID, pcid);
+    if !has(7, 0, |leaf| leaf.ebx, 10) {
+        USES_INVPCID.store(false, Ordering::Relaxed);
+    }
     // SAFETY: each bit is set only where CPUID has the feature; the kernel maps no user
     // page executable for itself and reaches user memory between STAC and CLAC only.
     unsafe {
@@ -92,6 +114,8 @@ pub fn enabled_features() -> String {
         ("fsgsbase", cr4.contains(Cr4Flags::FSGSBASE)),
         ("xsave", cr4.contains(Cr4Flags::OSXSAVE)),
         ("x2apic", smp::apic::has_x2apic()),
+        ("pcid", cr4.contains(Cr4Flags::PCID)),
+        ("invpcid", USES_INVPCID.load(Ordering::Relaxed)),
     ];
     let on: Vec<&str> = all
         .iter()
@@ -114,26 +138,72 @@ pub fn forbid_user_access() {
     }
 }
 
-/// Loads a top-level page table, flushing what is not global.
+/// Bit 63 of what is loaded into CR3: the TLB's entries of the PCID stay.
+const CR3_KEEP: u64 = 1 << 63;
+
+/// Whether this core tags its TLB by PCID.
+#[must_use]
+pub fn uses_pcids() -> bool {
+    Cr4::read().contains(Cr4Flags::PCID)
+}
+
+/// Loads a top-level page table under a PCID, which flushes what the TLB has of that PCID,
+/// but for what is global, unless it is kept. Without PCIDs all that is not global is
+/// flushed (Intel SDM vol. 3A, 4.10.4.1).
 ///
 /// # Safety
-/// It maps the kernel's half, and stays until another one is loaded.
-pub unsafe fn load_root(root: PhysAddr) {
+/// It maps the kernel's half, and stays until another one is loaded. Where this core uses
+/// no PCIDs, `pcid` is 0 and nothing is kept; where something is, all that the TLB has of
+/// the PCID is right for this table.
+pub unsafe fn load_root(root: PhysAddr, pcid: u16, is_kept: bool) {
+    let value = root.as_u64() | u64::from(pcid) | if is_kept { CR3_KEEP } else { 0 };
     // SAFETY: the caller's promise.
     unsafe {
-        core::arch::asm!("mov cr3, {}", in(reg) root.as_u64(), options(nostack, preserves_flags));
+        core::arch::asm!("mov cr3, {}", in(reg) value, options(nostack, preserves_flags));
     }
 }
 
-/// The top-level page table in use.
-#[must_use]
-pub fn loaded_root() -> PhysAddr {
+/// CR3: the top-level page table in use, and the PCID in the low 12 bits. Bit 63 reads as
+/// zero.
+fn loaded_root() -> u64 {
     let value: u64;
     // SAFETY: reading CR3 changes nothing.
     unsafe {
         core::arch::asm!("mov {}, cr3", out(reg) value, options(nomem, nostack, preserves_flags))
     };
-    PhysAddr::new_truncate(value & 0x000f_ffff_ffff_f000)
+    value
+}
+
+/// Flushes all that this core's TLB has of the loaded space, but for what is global.
+pub fn flush_space() {
+    let loaded = loaded_root();
+    // Twelve bits are always a PCID; without PCIDs they are zero.
+    match Pcid::new((loaded & 0xfff) as u16) {
+        // SAFETY: INVPCID is there; flushing is always right.
+        Ok(pcid) if USES_INVPCID.load(Ordering::Relaxed) => unsafe {
+            tlb::flush_pcid(InvPcidCommand::Single(pcid));
+        },
+        // SAFETY: what is loaded is loaded again, without bit 63.
+        _ => unsafe {
+            core::arch::asm!("mov cr3, {}", in(reg) loaded, options(nostack, preserves_flags));
+        },
+    }
+}
+
+/// Flushes all that this core's TLB has, of every PCID, and what is global.
+pub fn flush_everything() {
+    if USES_INVPCID.load(Ordering::Relaxed) {
+        // SAFETY: INVPCID is there; flushing is always right.
+        unsafe { tlb::flush_pcid(InvPcidCommand::All) };
+        return;
+    }
+    // Changing CR4.PGE does it, either way (Intel SDM vol. 3A, 4.10.4.1).
+    let cr4 = Cr4::read();
+    // SAFETY: global pages are an optimisation, and back on at once.
+    unsafe {
+        Cr4::write(cr4 ^ Cr4Flags::PAGE_GLOBAL);
+        Cr4::write(cr4);
+    }
 }
 
 /// # Safety

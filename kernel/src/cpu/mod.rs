@@ -55,7 +55,7 @@ pub struct Core {
     pub scheduler: CoreScheduler,
     /// The address space in CR3.
     pub loaded_space: LoadedSpace,
-    /// Shootdowns for this core.
+    /// What this core's TLB is asked and has done.
     pub tlb: CoreTlb,
     /// Interrupts that it sent and took.
     pub interrupts: interrupts::Counts,
@@ -113,7 +113,7 @@ impl Core {
             descriptors: UnsafeCell::new(descriptors::CoreDescriptors::new()),
             apic: UnsafeCell::new(None),
             scheduler: CoreScheduler::new(id),
-            loaded_space: LoadedSpace::new(),
+            loaded_space: LoadedSpace::new(id),
             tlb: CoreTlb::new(),
             interrupts: interrupts::Counts::default(),
         }));
@@ -136,6 +136,10 @@ impl Core {
             control::set_kernel_gs_base(0);
             control::set_fs_base(*self.kernel_fs.get());
             (*self.descriptors.get()).load(self);
+        }
+        if control::uses_pcids() {
+            // SAFETY: this core, interrupts off, nothing is loaded yet.
+            unsafe { self.loaded_space.use_pcids(self.id) };
         }
         entry::enable_system_calls();
         fpu::enable();

@@ -13,7 +13,7 @@ use x86_64::PhysAddr;
 use super::{Core, control, interrupts};
 use crate::boot::{BootInfo, Region};
 use crate::memory::stacks::KernelStack;
-use crate::memory::{direct, kernel_map};
+use crate::memory::{direct, kernel_map, tlb};
 use crate::sync::{InterruptsOff, IrqLock};
 use crate::task::thread::Thread;
 use crate::time;
@@ -381,6 +381,8 @@ pub fn start_others(discovery: &Discovery, phantoms: usize) {
         }
     }
     super::set_count(report.up.len() + 1);
+    // The trampoline is unmapped; all that ran there still have it in their TLBs.
+    tlb::forget_kernel_mappings();
     let took = time::Instant::now().since(began);
     crate::log!(
         "smp: {} core(s) up, {} silent, {} µs",

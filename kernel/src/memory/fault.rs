@@ -56,7 +56,7 @@ impl AddressSpace {
         let mut layout = self.layout.lock();
         let mut gather = Gather::new();
         let result = serve(&mut layout, address, access, &mut gather);
-        self.finish(&mut gather);
+        self.finish(&mut layout.pen, &mut gather);
         // What the tables now say, this core must not remember otherwise; other cores
         // find out by a fault of their own.
         tlb::flush_page_here(address);
@@ -80,7 +80,7 @@ impl AddressSpace {
         let mut layout = self.layout.lock();
         let mut gather = Gather::new();
         let result = serve(&mut layout, address, access, &mut gather);
-        self.finish(&mut gather);
+        self.finish(&mut layout.pen, &mut gather);
         result?;
         let entry = layout.tables.lookup(address).ok_or(FaultError::NotMapped)?;
         let pointer = super::direct::pointer(entry.addr());
@@ -164,7 +164,7 @@ fn serve(
     match old.copy(FrameUse::User) {
         Ok(copy) => {
             entry.set_addr(copy.into_entry(), leaf_flags(area.protection, true));
-            gather.take_frame(old);
+            gather.take_frame(page, old);
             Ok(())
         }
         Err(error) => {

@@ -1,9 +1,11 @@
 //! The kernel's half of every address space: direct map, image, heap, stacks, devices.
 //!
 //! Its top-level entries are made once at boot and copied into every address space, so
-//! a mapping that is added later is seen everywhere. All of it is global, and nothing
-//! in it is both writable and executable (the image's frames are read-only in the
-//! direct map where they are in the image).
+//! a mapping that is added later is seen everywhere, and none is taken away: the heap and
+//! the stacks keep their pages, guards never had any. (TLBs hold no missing entries, so a
+//! mapping that is added needs no flush.) All of it is global, and nothing in it is both
+//! writable and executable (the image's frames are read-only in the direct map where they
+//! are in the image). The one exception is the trampoline.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -138,7 +140,7 @@ pub fn init(memory_end: u64) -> Result<(), OutOfMemory> {
     }
     // SAFETY: the new tables map the running code, its stack and all data where the
     // old ones did.
-    unsafe { crate::cpu::control::load_root(root()) };
+    unsafe { crate::cpu::control::load_root(root(), 0, false) };
     Ok(())
 }
 
@@ -152,7 +154,7 @@ pub fn share_with(table: &mut PageTable) {
     }
 }
 
-/// Maps `frame` at `address`, writable, for ever or until [`unmap_page`].
+/// Maps `frame` at `address`, writable, for ever.
 ///
 /// # Errors
 /// No frame is free for a table.
@@ -184,7 +186,9 @@ pub fn map_device(physical: u64, length: u64) -> Result<u64, OutOfMemory> {
 }
 
 /// Maps the page at `physical` at its own address, executable, for the application
-/// processors' first instructions; or takes that away again.
+/// processors' first instructions; or takes that away again, after which
+/// [`super::tlb::forget_kernel_mappings`] is due. It is not global, but no load of the
+/// kernel's table flushes what a TLB has of it under PCID 0.
 ///
 /// # Errors
 /// No frame is free for a table.

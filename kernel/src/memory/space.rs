@@ -5,13 +5,14 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
+use smp::shootdown::{Batch, Pen, Translations};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
 use super::area::{Area, AreaMap, AreaName, Backing, Protection};
 use super::object::MemoryObject;
 use super::tables::{Gather, KEPT, Tables};
-use super::tlb::{self, CoreSet};
+use super::tlb;
 use super::user::USER_END;
 use super::{PAGE_SIZE, frame};
 use crate::errno::{Errno, Result};
@@ -32,6 +33,8 @@ const MAX_AREAS: usize = 65_530;
 pub(super) struct Layout {
     pub(super) areas: AreaMap,
     pub(super) tables: Tables,
+    /// The right to say what was narrowed in the tables.
+    pub(super) pen: Pen,
     /// First byte of the program break's area, and the break.
     break_start: usize,
     break_end: usize,
@@ -45,9 +48,8 @@ pub(super) struct Layout {
 /// An address space. Its lock is held while page faults are served, so nothing that may
 /// fault on user memory runs under it.
 pub struct AddressSpace {
-    id: u64,
+    translations: Translations,
     root: PhysAddr,
-    pub(super) running: CoreSet,
     pub(super) layout: SleepMutex<Layout>,
 }
 
@@ -123,9 +125,14 @@ pub(super) fn forget_everywhere(object: &MemoryObject, range: &Range<u64>) {
 
 impl Drop for AddressSpace {
     fn drop(&mut self) {
-        let removed = SPACES.lock().remove(&self.id);
+        let removed = SPACES.lock().remove(&self.id());
         drop(removed);
     }
+}
+
+/// What TLBs must know of a new space.
+fn new_translations() -> (Translations, Pen) {
+    Translations::new(NEXT_ID.fetch_add(1, Ordering::Relaxed))
 }
 
 fn page_up(value: usize) -> Option<usize> {
@@ -155,6 +162,14 @@ pub(super) fn leaf_flags(protection: Protection, writable: bool) -> Flags {
     flags
 }
 
+/// Whether a leaf forbids what it allowed, so that TLBs must forget it. What it allows in
+/// addition a core finds out by a fault.
+fn is_narrower(old: Flags, new: Flags) -> bool {
+    let lost = old.difference(new) & (Flags::PRESENT | Flags::WRITABLE | Flags::USER_ACCESSIBLE);
+    let forbidden = new.difference(old) & Flags::NO_EXECUTE;
+    old.contains(Flags::PRESENT) && !(lost | forbidden).is_empty()
+}
+
 impl AddressSpace {
     /// An empty space. `shift` moves the stack and mapping area down by that many pages.
     ///
@@ -162,33 +177,35 @@ impl AddressSpace {
     /// No frame is free.
     pub fn new(shift: usize) -> Result<Arc<Self>> {
         let tables = Tables::new()?;
+        let (translations, pen) = new_translations();
         let mmap_top = STACK_TOP - (shift % 0x1_0000) * PAGE_SIZE - (64 << 20);
-        Ok(Self::with(Layout {
+        let layout = Layout {
             areas: AreaMap::default(),
             tables,
+            pen,
             break_start: 0,
             break_end: 0,
             mmap_top,
             stack_limit: 8 << 20,
             area_limit: u64::MAX,
-        }))
+        };
+        Ok(Self::with(translations, layout))
     }
 
-    fn with(layout: Layout) -> Arc<Self> {
+    fn with(translations: Translations, layout: Layout) -> Arc<Self> {
         let space = Arc::new(Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            translations,
             root: layout.tables.root(),
-            running: CoreSet::new(),
             layout: SleepMutex::new(layout),
         });
-        SPACES.lock().insert(space.id, Arc::downgrade(&space));
+        SPACES.lock().insert(space.id(), Arc::downgrade(&space));
         space
     }
 
     /// A number that no other space ever has.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.id
+        self.translations.id()
     }
 
     /// The top-level table.
@@ -197,16 +214,16 @@ impl AddressSpace {
         self.root
     }
 
-    /// The cores that have this space loaded.
+    /// What TLBs must know of this space, and which cores run it.
     #[must_use]
-    pub fn running(&self) -> &CoreSet {
-        &self.running
+    pub fn translations(&self) -> &Translations {
+        &self.translations
     }
 
     /// Flushes where it must, then drops what was taken out.
-    pub(super) fn finish(&self, gather: &mut Gather) {
-        if gather.needs_flush() {
-            tlb::shoot_down(&self.running);
+    pub(super) fn finish(&self, pen: &mut Pen, gather: &mut Gather) {
+        if !gather.narrowed().is_empty() {
+            tlb::shoot_down(&self.translations, pen, gather.narrowed());
         }
         // SAFETY: every core that runs the space has just flushed; the layout's lock,
         // which the caller holds, keeps others from changing it meanwhile.
@@ -287,7 +304,7 @@ impl AddressSpace {
             // Objects are dropped here; they do not need this lock.
             drop(layout.areas.remove(range));
         }
-        self.finish(&mut gather);
+        self.finish(&mut layout.pen, &mut gather);
         Ok(result?)
     }
 
@@ -318,11 +335,11 @@ impl AddressSpace {
             layout.areas.insert(area);
         }
         let mut gather = Gather::new();
-        let mut narrowed = false;
+        let mut narrowed = Batch::new();
         // W comes back by a fault, which knows whether the page must be copied.
         let result = layout
             .tables
-            .change(range.start, range.end, &mut gather, &mut |_, entry| {
+            .change(range.start, range.end, &mut gather, &mut |page, entry| {
                 let keep_writable = entry.flags().contains(Flags::WRITABLE);
                 let flags = leaf_flags(protection, keep_writable);
                 if entry
@@ -330,14 +347,14 @@ impl AddressSpace {
                     .intersection(!(Flags::ACCESSED | Flags::DIRTY))
                     != flags
                 {
-                    narrowed = true;
+                    if is_narrower(entry.flags(), flags) {
+                        narrowed.add((page / PAGE_SIZE) as u64, 1);
+                    }
                     entry.set_flags(flags);
                 }
             });
-        if narrowed {
-            gather.note_narrowed();
-        }
-        self.finish(&mut gather);
+        gather.note_batch(&narrowed);
+        self.finish(&mut layout.pen, &mut gather);
         Ok(result?)
     }
 
@@ -355,7 +372,7 @@ impl AddressSpace {
         let covered = layout.areas.covers(&range);
         let mut gather = Gather::new();
         let result = layout.tables.unmap(range.start, range.end, &mut gather);
-        self.finish(&mut gather);
+        self.finish(&mut layout.pen, &mut gather);
         result?;
         covered.then_some(()).ok_or(Errno::ENOMEM)
     }
@@ -385,7 +402,7 @@ impl AddressSpace {
             // keeps alive: old bytes, nobody else's.
             let _ = layout.tables.unmap(range.start, range.end, &mut gather);
         }
-        self.finish(&mut gather);
+        self.finish(&mut layout.pen, &mut gather);
     }
 
     /// `mremap`.
@@ -497,7 +514,8 @@ impl AddressSpace {
                     break;
                 }
             };
-            gather.note_narrowed();
+            let page = from.start + offset;
+            gather.note_narrowed(page, page + 1);
             if let Ok(target) = layout.tables.leaf(to.start + offset, &mut gather) {
                 *target = entry;
             }
@@ -505,7 +523,7 @@ impl AddressSpace {
         if result.is_ok() {
             result = layout.tables.unmap(from.start, from.end, &mut gather);
         }
-        self.finish(&mut gather);
+        self.finish(&mut layout.pen, &mut gather);
         Ok(result?)
     }
 
@@ -563,16 +581,21 @@ impl AddressSpace {
     pub fn fork(&self) -> Result<Arc<Self>> {
         let mut layout = self.layout.lock();
         let tables = layout.tables.share()?;
-        tlb::shoot_down(&self.running);
-        Ok(Self::with(Layout {
+        let mut gather = Gather::new();
+        gather.note_all_narrowed();
+        self.finish(&mut layout.pen, &mut gather);
+        let (translations, pen) = new_translations();
+        let copy = Layout {
             areas: layout.areas.clone(),
             tables,
+            pen,
             break_start: layout.break_start,
             break_end: layout.break_end,
             mmap_top: layout.mmap_top,
             stack_limit: layout.stack_limit,
             area_limit: layout.area_limit,
-        }))
+        };
+        Ok(Self::with(translations, copy))
     }
 
     /// `/proc/PID/maps`.

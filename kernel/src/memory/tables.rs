@@ -15,6 +15,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::vec::Vec;
 
+use smp::shootdown::Batch;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::page_table::PageTableEntry;
 use x86_64::structures::paging::{PageTable, PageTableFlags as Flags};
@@ -38,7 +39,7 @@ const USER_TOP: usize = 256;
 pub struct Gather {
     frames: Vec<Frame>,
     tables: Vec<(PhysAddr, u32)>,
-    needs_flush: bool,
+    narrowed: Batch,
 }
 
 impl Gather {
@@ -48,21 +49,45 @@ impl Gather {
         Self::default()
     }
 
-    /// Whether any core may hold a translation that is no longer right.
+    /// The translations that some core may hold and that are no longer right.
     #[must_use]
-    pub fn needs_flush(&self) -> bool {
-        self.needs_flush
+    pub fn narrowed(&self) -> &Batch {
+        &self.narrowed
     }
 
-    /// Notes that an existing translation was narrowed.
-    pub fn note_narrowed(&mut self) {
-        self.needs_flush = true;
+    /// Notes that existing translations of `[start, end)` were narrowed.
+    pub fn note_narrowed(&mut self, start: usize, end: usize) {
+        let (first, end) = (start / PAGE_SIZE, end.div_ceil(PAGE_SIZE));
+        self.narrowed.add(first as u64, (end - first) as u64);
     }
 
-    /// Takes over a frame that was mapped.
-    pub fn take_frame(&mut self, frame: Frame) {
+    /// Notes what was narrowed.
+    pub fn note_batch(&mut self, narrowed: &Batch) {
+        match narrowed.ranges() {
+            Some(ranges) => {
+                for range in ranges {
+                    self.narrowed.add(range.first, u64::from(range.count));
+                }
+            }
+            None => self.narrowed.add_everything(),
+        }
+    }
+
+    /// Notes that translations all over the space were narrowed.
+    pub fn note_all_narrowed(&mut self) {
+        self.narrowed.add_everything();
+    }
+
+    /// Takes over the frame that was mapped at `address`.
+    pub fn take_frame(&mut self, address: usize, frame: Frame) {
         self.frames.push(frame);
-        self.needs_flush = true;
+        self.note_narrowed(address, address + 1);
+    }
+
+    /// Takes over a reference to a table of `level`, which mapped `[start, end)`.
+    fn take_table(&mut self, table: PhysAddr, level: u32, start: usize, end: usize) {
+        self.tables.push((table, level));
+        self.note_narrowed(start, end);
     }
 
     /// Drops everything.
@@ -75,7 +100,7 @@ impl Gather {
             // SAFETY: the caller's promise.
             unsafe { release(table, level) };
         }
-        self.needs_flush = false;
+        self.narrowed = Batch::new();
     }
 }
 
@@ -172,7 +197,7 @@ impl Tables {
                 let fresh = Frame::allocate_zeroed(FrameUse::PageTable)?;
                 entry.set_addr(fresh.into_entry(), UPPER);
             } else {
-                make_own(entry, level - 1, gather)?;
+                make_own(entry, level - 1, address, gather)?;
             }
             table = table_at(entry.addr());
         }
@@ -233,8 +258,9 @@ impl Tables {
 impl Drop for Tables {
     /// The space is loaded nowhere any more.
     fn drop(&mut self) {
-        // SAFETY: nobody else has this root; no core has it loaded, and cores flush
-        // when they load another one.
+        // SAFETY: nobody else has this root, and no core has it loaded. Where a TLB has
+        // entries of it still, they are under a PCID that is flushed when it is loaded
+        // next: it is this space's, whose id no other one gets (see `smp::pcid`).
         unsafe {
             for index in 0..USER_TOP {
                 let entry = &(&*table_at(self.root))[index];
@@ -255,10 +281,13 @@ fn clear_writable(entry: &mut PageTableEntry) {
 }
 
 /// Makes the table below `entry`, of `level`, this tree's own: copies it if others
-/// refer to it too.
+/// refer to it too. The copy maps what the table did, so no translation changes; but a
+/// core that walked the table may go on from there until it flushes. One page does that
+/// (see [`super::tlb`]): `address`, which the table maps.
 fn make_own(
     entry: &mut PageTableEntry,
     level: u32,
+    address: usize,
     gather: &mut Gather,
 ) -> Result<(), OutOfMemory> {
     let old = entry.addr();
@@ -291,8 +320,7 @@ fn make_own(
         }
     }
     entry.set_addr(copy.into_entry(), UPPER);
-    gather.tables.push((old, level));
-    gather.needs_flush = true;
+    gather.take_table(old, level, address, address + 1);
     Ok(())
 }
 
@@ -329,14 +357,13 @@ fn unmap_in(
             let physical = entry.addr();
             entry.set_unused();
             // SAFETY: the entry is gone; the frame is kept until the flush.
-            gather.take_frame(unsafe { Frame::from_entry(physical) });
+            gather.take_frame(from, unsafe { Frame::from_entry(physical) });
         } else if start <= from && to <= end {
-            gather.tables.push((entry.addr(), level - 1));
-            gather.needs_flush = true;
+            gather.take_table(entry.addr(), level - 1, from, to);
             entry.set_unused();
         } else {
-            make_own(entry, level - 1, gather)?;
             let (inner_start, inner_end) = (start.max(from), end.min(to));
+            make_own(entry, level - 1, inner_start, gather)?;
             unmap_in(
                 table_at(entry.addr()),
                 level - 1,
@@ -370,8 +397,8 @@ fn change_in(
         if level == 0 {
             change(from, entry);
         } else {
-            make_own(entry, level - 1, gather)?;
             let (inner_start, inner_end) = (start.max(from), end.min(from + span(level)));
+            make_own(entry, level - 1, inner_start, gather)?;
             change_in(
                 table_at(entry.addr()),
                 level - 1,

@@ -1,103 +1,203 @@
-//! TLB shootdown: after a mapping was narrowed, no core may use the old one.
+//! This core's TLB, and telling other cores to forget what was taken away.
 //!
-//! A space knows on which cores it is loaded. Whoever narrows a mapping sends those
-//! cores a request and waits for their answers, serving its own meanwhile; cores that
-//! do not have the space loaded flush when they load it. Requests merge: a core answers
-//! all that were made before it looked.
+//! The protocol is crate `smp`'s ([`smp::shootdown`]); here are the cores that it runs on,
+//! the flushes, the counters, and the kernel's own mappings, which are global: no PCID
+//! and no load of CR3 keeps or flushes them. Not here: which space a core has loaded
+//! ([`super::loaded`]).
+//!
+//! Single pages are flushed by INVLPG, on the core that has the space loaded. It also
+//! drops everything that the core's paging-structure caches hold of the space, whatever
+//! the page (Intel SDM vol. 3A, 4.10.4.1; AMD APM vol. 2, 5.5.3, with EFER.TCE clear): so
+//! one page flushed is enough before a table goes, and any freed table notes one. INVLPG
+//! is never relied on for global pages, which it misses on some cores with PCID on
+//! (Intel's erratum ADL063).
 
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::cpu;
-use crate::cpu::interrupts;
+use smp::pcid::Cause;
+use smp::shootdown::{self, Batch, Cores, Hardware, Mailbox, PAGE_LIMIT, Pen, Translations};
+
+use super::{PAGE_SIZE, loaded};
+use crate::cpu::{self, Core, control, interrupts};
 use crate::sync::InterruptsOff;
 
 crate::counters! {
-    /// Shootdown requests sent to other cores.
-    static SHOOTDOWNS_SENT = "tlb_shootdowns_sent";
-    /// Times a core flushed on request; fewer than sent where requests merged.
-    static SHOOTDOWNS_ANSWERED = "tlb_shootdowns_answered";
+    /// Requests to other cores to catch up with a space, or with the kernel's mappings.
+    static SENT = "tlb_shootdowns_sent";
+    /// Of those, the ones that found another before the core, and sent no interrupt.
+    static MERGED = "tlb_shootdowns_merged";
+    /// Requests that were answered.
+    static ANSWERED = "tlb_shootdowns_answered";
+    /// Flushes of a space that was changed since it ran on the core, at its return.
+    static FLUSHED_OLDER = "tlb_flushes_older";
+    /// Flushes of a slot that was another space's, or nobody's yet.
+    static FLUSHED_TAKEN_OVER = "tlb_flushes_taken_over";
+    /// Flushes at a load because the CPU has no PCID.
+    static FLUSHED_UNTAGGED = "tlb_flushes_untagged";
+    /// Flushes of all of a loaded space because it was changed.
+    static FLUSHED_SHOOTDOWN = "tlb_flushes_shootdown";
+    /// Flushes of everything because a mapping of the kernel's went.
+    static FLUSHED_KERNEL = "tlb_flushes_kernel";
+    /// Single pages flushed because a loaded space was changed.
+    static FLUSHED_PAGES = "tlb_pages_flushed";
 }
 
-/// Requests for one core.
+/// Raised when a mapping of the kernel's was taken away.
+static KERNEL_GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Whether every shootdown is checked once it is complete (`check=tlb`).
+static IS_CHECKED: AtomicBool = AtomicBool::new(false);
+
+/// Turns the check of completed shootdowns on.
+pub fn check_shootdowns() {
+    IS_CHECKED.store(true, Ordering::Relaxed);
+}
+
+/// What a core's TLB is asked, and what it has done.
 pub struct CoreTlb {
-    requested: AtomicU64,
-    answered: AtomicU64,
+    mailbox: Mailbox,
+    kernel_generation: AtomicU64,
+    /// For the check: the space that the core runs, 0: none, and as of when.
+    running: AtomicU64,
+    as_of: AtomicU64,
+    space_loads: AtomicU64,
+    space_loads_kept: AtomicU64,
+    shootdowns_sent: AtomicU64,
+    shootdowns_merged: AtomicU64,
+    shootdowns_answered: AtomicU64,
+    slots_in_use: AtomicU64,
+}
+
+/// What a core's TLB has done since the boot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Loads of CR3 for another address space.
+    pub space_loads: u64,
+    /// Of those, the ones that kept the TLB.
+    pub space_loads_kept: u64,
+    /// Requests to other cores.
+    pub shootdowns_sent: u64,
+    /// Of those, merged into an earlier one.
+    pub shootdowns_merged: u64,
+    /// Requests of other cores that were answered.
+    pub shootdowns_answered: u64,
+    /// PCIDs that stand for some space now; without PCID, at most 1.
+    pub slots_in_use: u64,
 }
 
 impl CoreTlb {
-    /// No request.
+    /// Nothing asked, nothing done.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
-            requested: AtomicU64::new(0),
-            answered: AtomicU64::new(0),
-        }
-    }
-    // TAKE-TLB
-    pub fn slots_in_use(&self) -> u64 {
-        0
-    }
-    pub fn space_loads(&self) -> u64 {
-        0
-    }
-    pub fn space_loads_kept(&self) -> u64 {
-        0
-    }
-    pub fn shootdowns_sent(&self) -> u64 {
-        0
-    }
-    pub fn shootdowns_merged(&self) -> u64 {
-        0
-    }
-    pub fn shootdowns_answered(&self) -> u64 {
-        self.answered.load(Ordering::Relaxed)
-    }
-}
-
-/// A set of cores.
-pub struct CoreSet {
-    words: [AtomicU64; cpu::MAX_CORES / 64],
-}
-
-impl Default for CoreSet {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl CoreSet {
-    /// No core.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            words: [const { AtomicU64::new(0) }; cpu::MAX_CORES / 64],
+            mailbox: Mailbox::new(),
+            kernel_generation: AtomicU64::new(KERNEL_GENERATION.load(Ordering::SeqCst)),
+            running: AtomicU64::new(0),
+            as_of: AtomicU64::new(0),
+            space_loads: AtomicU64::new(0),
+            space_loads_kept: AtomicU64::new(0),
+            shootdowns_sent: AtomicU64::new(0),
+            shootdowns_merged: AtomicU64::new(0),
+            shootdowns_answered: AtomicU64::new(0),
+            slots_in_use: AtomicU64::new(0),
         }
     }
 
-    /// Adds a core; what it does afterwards is not seen before this.
-    pub fn insert(&self, core: usize) {
-        self.words[core / 64].fetch_or(1 << (core % 64), Ordering::SeqCst);
+    /// The numbers now; each is right, but they are not of one moment.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counts {
+            space_loads: read(&self.space_loads),
+            space_loads_kept: read(&self.space_loads_kept),
+            shootdowns_sent: read(&self.shootdowns_sent),
+            shootdowns_merged: read(&self.shootdowns_merged),
+            shootdowns_answered: read(&self.shootdowns_answered),
+            slots_in_use: read(&self.slots_in_use),
+        }
     }
 
-    /// Removes a core.
-    pub fn remove(&self, core: usize) {
-        self.words[core / 64].fetch_and(!(1 << (core % 64)), Ordering::SeqCst);
+    /// Counts a load of a space on this core.
+    pub(super) fn note_load(&self, flushed: Option<Cause>, slots_in_use: usize) {
+        self.space_loads.fetch_add(1, Ordering::Relaxed);
+        self.slots_in_use
+            .store(slots_in_use as u64, Ordering::Relaxed);
+        match flushed {
+            None => {
+                self.space_loads_kept.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(Cause::Older) => FLUSHED_OLDER.add(1),
+            Some(Cause::TakenOver) => FLUSHED_TAKEN_OVER.add(1),
+            Some(Cause::Untagged) => FLUSHED_UNTAGGED.add(1),
+        }
     }
 
-    fn snapshot(&self) -> [u64; cpu::MAX_CORES / 64] {
-        core::array::from_fn(|word| self.words[word].load(Ordering::SeqCst))
+    /// Says which space this core runs (0: none), and as of which generation, for the
+    /// check. Nobody reads one space's id with another's generation: in between it is 0.
+    pub(super) fn show_running(&self, space: u64, generation: u64) {
+        self.running.store(0, Ordering::SeqCst);
+        self.as_of.store(generation, Ordering::SeqCst);
+        self.running.store(space, Ordering::SeqCst);
+    }
+
+    /// Whether this core may use translations of `space` from before `generation`.
+    fn is_behind(&self, space: u64, generation: u64) -> bool {
+        let running = || self.running.load(Ordering::SeqCst) == space;
+        running() && self.as_of.load(Ordering::SeqCst) < generation && running()
+    }
+
+    fn note_sent(&self, sent: shootdown::Sent) {
+        SENT.add(sent.asked);
+        MERGED.add(sent.merged);
+        self.shootdowns_sent
+            .fetch_add(sent.asked, Ordering::Relaxed);
+        self.shootdowns_merged
+            .fetch_add(sent.merged, Ordering::Relaxed);
     }
 }
 
-/// Flushes everything of the loaded space on this core.
-pub fn flush_here() {
-    // SAFETY: reloads the table that is loaded.
-    unsafe { cpu::control::load_root(cpu::control::loaded_root()) };
+/// The cores, as the protocol sees them.
+struct AllCores;
+
+impl Hardware for AllCores {
+    fn mailbox(&self, core: usize) -> Option<&Mailbox> {
+        Some(&cpu::by_id(core)?.tlb.mailbox)
+    }
+
+    fn interrupt(&self, core: usize) {
+        if let Some(core) = cpu::by_id(core) {
+            interrupts::send(core, interrupts::SHOOTDOWN);
+        }
+    }
+
+    fn relax(&self) {
+        serve();
+        core::hint::spin_loop();
+    }
 }
 
-/// Flushes one page on this core.
+/// Flushes one page of the loaded space on this core: enough where a mapping was
+/// widened, since other cores find out by a fault of their own.
 pub fn flush_page_here(address: usize) {
     x86_64::instructions::tlb::flush(x86_64::VirtAddr::new_truncate(address as u64));
+}
+
+/// Flushes a batch of the loaded space on this core.
+pub(super) fn flush_here(batch: &Batch) {
+    match batch.ranges() {
+        Some(ranges) => {
+            for range in ranges {
+                for page in range.first..range.first + u64::from(range.count) {
+                    flush_page_here(page as usize * PAGE_SIZE);
+                }
+            }
+            FLUSHED_PAGES.add(u64::from(batch.pages()));
+        }
+        None => {
+            control::flush_space();
+            FLUSHED_SHOOTDOWN.add(1);
+        }
+    }
 }
 
 /// Answers the requests to this core. Called from the IPI's handler and from every
@@ -107,47 +207,77 @@ pub fn serve() {
         return;
     }
     let off = InterruptsOff::new();
-    let tlb = &cpu::this(&off).tlb;
-    let requested = tlb.requested.load(Ordering::SeqCst);
-    if requested != tlb.answered.load(Ordering::Relaxed) {
-        flush_here();
-        tlb.answered.store(requested, Ordering::SeqCst);
-        SHOOTDOWNS_ANSWERED.add(1);
+    let core = cpu::this(&off);
+    let answered = core.tlb.mailbox.answer(|| {
+        loaded::catch_up(&off);
+        catch_up_with_kernel(core);
+    });
+    if answered > 0 {
+        ANSWERED.add(answered);
+        core.tlb
+            .shootdowns_answered
+            .fetch_add(answered, Ordering::Relaxed);
     }
 }
 
-/// Makes every core that has the space loaded flush it, and returns when all have. The
-/// caller changed the tables before.
-pub fn shoot_down(running: &CoreSet) {
-    fence(Ordering::SeqCst);
+/// Makes every core forget what `batch` says was narrowed in a space, and returns when no
+/// core can use it any more. The caller changed the tables before.
+pub fn shoot_down(space: &Translations, pen: &mut Pen, batch: &Batch) {
     let off = InterruptsOff::new();
-    let here = cpu::this(&off).id;
-    let cores = running.snapshot();
-    if cores[here / 64] & (1 << (here % 64)) != 0 {
-        flush_here();
-    }
-    let others = || {
-        (0..cpu::MAX_CORES / 64).flat_map(|word| {
-            (0..64)
-                .filter(move |bit| cores[word] & (1 << bit) != 0)
-                .map(move |bit| word * 64 + bit)
-                .filter(|core| *core != here)
-        })
-    };
-    let mut targets = [0_u64; cpu::MAX_CORES];
-    for core in others() {
-        if let Some(target) = cpu::by_id(core) {
-            targets[core] = target.tlb.requested.fetch_add(1, Ordering::SeqCst) + 1;
-            interrupts::send(target, interrupts::SHOOTDOWN);
-            SHOOTDOWNS_SENT.add(1);
+    let core = cpu::this(&off);
+    let generation = space.publish(pen, batch);
+    loaded::catch_up(&off);
+    let sent = shootdown::shoot_down(&AllCores, &space.running().now(), core.id);
+    core.tlb.note_sent(sent);
+    if IS_CHECKED.load(Ordering::Relaxed) {
+        for other in cpu::all() {
+            assert!(
+                !other.tlb.is_behind(space.id(), generation),
+                "check=tlb: core {} runs space {} older than {generation}, after the shootdown",
+                other.id,
+                space.id(),
+            );
         }
     }
-    for core in others() {
-        if let Some(target) = cpu::by_id(core) {
-            while target.tlb.answered.load(Ordering::SeqCst) < targets[core] {
-                serve();
-                core::hint::spin_loop();
-            }
-        }
+}
+
+/// Returns when every one of `cores` has come by here: what it does afterwards sees what
+/// this core did before, and what it did before is seen here.
+pub fn barrier(cores: &Cores) {
+    let off = InterruptsOff::new();
+    let core = cpu::this(&off);
+    let sent = shootdown::shoot_down(&AllCores, cores, core.id);
+    core.tlb.note_sent(sent);
+}
+
+/// Makes every core forget all of the kernel's mappings, and returns when all have: one
+/// was taken away. All cores that are up must have their interrupts on, or spin.
+pub fn forget_kernel_mappings() {
+    let off = InterruptsOff::new();
+    KERNEL_GENERATION.fetch_add(1, Ordering::SeqCst);
+    catch_up_with_kernel(cpu::this(&off));
+    barrier(&Cores::below(cpu::count()));
+}
+
+fn catch_up_with_kernel(core: &Core) {
+    let generation = KERNEL_GENERATION.load(Ordering::SeqCst);
+    if core.tlb.kernel_generation.load(Ordering::Relaxed) != generation {
+        control::flush_everything();
+        FLUSHED_KERNEL.add(1);
+        core.tlb
+            .kernel_generation
+            .store(generation, Ordering::Relaxed);
     }
+}
+
+/// How the TLB is used, for the log.
+pub fn log_how() {
+    let off = InterruptsOff::new();
+    crate::log!(
+        "tlb: {}, up to {PAGE_LIMIT} pages flushed one by one",
+        match loaded::slot_count(&off) {
+            Some(count) => format!("{count} PCID slots a core"),
+            None => "no PCID: flushed at every load".to_owned(),
+        }
+    );
 }

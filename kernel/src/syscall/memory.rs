@@ -1,13 +1,15 @@
 //! Memory: `mmap` and its family.
 
 use linux_raw_sys::general as linux;
+use smp::shootdown::Cores;
 
+use crate::cpu;
 use crate::errno::{Errno, Result};
 use crate::memory::PAGE_SIZE;
 use crate::memory::area::{AreaName, Backing, Protection};
 use crate::memory::object::MemoryObject;
 use crate::memory::space::{Placement, Request};
-use crate::memory::user;
+use crate::memory::{tlb, user};
 use crate::task;
 
 pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
@@ -233,7 +235,8 @@ fn locked([address, length, ..]: [usize; 6]) -> Result<usize> {
     Ok(0)
 }
 
-/// `membarrier`: a shootdown of the own space is a barrier on every core that runs it.
+/// `membarrier`: every core that it is about comes by and says so. One that begins to run
+/// the space meanwhile has ordered its accesses by that (it loaded CR3).
 fn membarrier([command, flags, ..]: [usize; 6]) -> Result<usize> {
     const QUERY: usize = 0;
     const GLOBAL: usize = 1;
@@ -245,9 +248,13 @@ fn membarrier([command, flags, ..]: [usize; 6]) -> Result<usize> {
     match command {
         QUERY => Ok(GLOBAL | PRIVATE_EXPEDITED | REGISTER_PRIVATE_EXPEDITED),
         REGISTER_PRIVATE_EXPEDITED => Ok(0),
-        GLOBAL | PRIVATE_EXPEDITED => {
+        GLOBAL => {
+            tlb::barrier(&Cores::below(cpu::count()));
+            Ok(0)
+        }
+        PRIVATE_EXPEDITED => {
             let space = task::current_process().space();
-            crate::memory::tlb::shoot_down(space.running());
+            tlb::barrier(&space.translations().running().now());
             Ok(0)
         }
         _ => Err(Errno::EINVAL),

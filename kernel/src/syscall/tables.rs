@@ -49,6 +49,7 @@ fn core_values(core: &Core) -> [u64; CORES.len()] {
     let running = core.scheduler.running();
     let (thread, process) = running.map_or((0, 0), |thread| (thread.id(), thread.process().id()));
     let (sent, received) = (&core.interrupts.sent, &core.interrupts.from_cores);
+    let tlb = core.tlb.counts();
     [
         core.id as u64,
         u64::from(core.apic_id),
@@ -57,7 +58,7 @@ fn core_values(core: &Core) -> [u64; CORES.len()] {
         u64::from(process),
         queued.saturating_sub(out),
         shared.virtual_time(),
-        core.tlb.slots_in_use(),
+        tlb.slots_in_use,
         core.scheduler.idle_nanos(),
         core.interrupts.all.get(),
         core.interrupts.timer.get(),
@@ -76,11 +77,11 @@ fn core_values(core: &Core) -> [u64; CORES.len()] {
         counts.migrations.get(),
         counts.halts.get(),
         counts.polls_hit.get(),
-        core.tlb.space_loads(),
-        core.tlb.space_loads_kept(),
-        core.tlb.shootdowns_sent(),
-        core.tlb.shootdowns_merged(),
-        core.tlb.shootdowns_answered(),
+        tlb.space_loads,
+        tlb.space_loads_kept,
+        tlb.shootdowns_sent,
+        tlb.shootdowns_merged,
+        tlb.shootdowns_answered,
     ]
 }
 
@@ -183,6 +184,10 @@ pub fn sums(text: &mut String) {
         let _ = writeln!(text, "core{id}_system_calls {}", core.system_calls());
         let _ = writeln!(text, "core{id}_interrupts {}", core.interrupts.all.get());
         let _ = writeln!(text, "core{id}_idle_nanos {}", core.scheduler.idle_nanos());
+        let tlb = core.tlb.counts();
+        let _ = writeln!(text, "core{id}_space_loads {}", tlb.space_loads);
+        let _ = writeln!(text, "core{id}_space_loads_kept {}", tlb.space_loads_kept);
+        let _ = writeln!(text, "core{id}_pcid_slots {}", tlb.slots_in_use);
     }
 }
 

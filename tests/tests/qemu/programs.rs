@@ -1,9 +1,10 @@
 //! The static C programs of `tests/programs`: what they print, they print on Linux.
 
-use tests::programs::{Link, differences};
+use tests::numbers;
+use tests::programs::{Link, compile, differences, machine};
 use tests::suite::Tier;
 
-use crate::common::LIMIT;
+use crate::common::{LIMIT, printed};
 
 const PROGRAMS: &[(&str, Link, &str)] = &[
     (
@@ -32,6 +33,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "threads of the C library lock, wait, cancel and end",
     ),
     (
+        "shootdown",
+        Link::Static,
+        "no thread uses a translation that another one took away",
+    ),
+    (
         "stack",
         Link::Static,
         "a program finds its arguments and auxiliary vector",
@@ -50,5 +56,30 @@ pub fn add(mut tier: Tier) -> Tier {
             assert!(differences.is_empty(), "\n{differences}");
         });
     }
-    tier
+    tier.test(
+        "programs: spaces: without PCID every load of a space flushes",
+        || {
+            let program = compile("spaces", Link::Static).unwrap();
+            let machine = machine(&program, &["200", "10", "50"]).unwrap();
+            let text = printed(machine.smp(2).kernel_words("check=tlb").timeout(LIMIT));
+            let number = |name| numbers::find(&text, name).unwrap();
+            assert!(
+                text.contains("200 processes, 10 rounds, 0 wrong\n"),
+                "{text}"
+            );
+            // KVM may have PCIDs; QEMU's own CPUs have none.
+            if number("core0_pcid_slots") == 1 {
+                assert_eq!(number("space_loads_kept"), 0, "{text}");
+                assert_eq!(
+                    number("tlb_flushes_untagged"),
+                    number("space_loads"),
+                    "{text}"
+                );
+            }
+            assert!(number("ring_loads") >= 8 * 200, "{text}");
+            assert!(number("tlb_flushes_shootdown") > 0, "{text}");
+            assert!(number("tlb_pages_flushed") > 0, "{text}");
+            assert_eq!(number("tlb_flushes_kernel"), 2, "{text}");
+        },
+    )
 }
