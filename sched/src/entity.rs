@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize
 use crate::fair;
 use crate::mask::{AtomicCoreMask, CoreMask};
 use crate::state::TaskState;
+use crate::sync::{self, atomic};
 use crate::weight::Class;
 
 /// Something that has an [`Entity`]: what the queues hold.
@@ -31,12 +32,14 @@ pub struct Entity {
     class: AtomicU8,
     nice: AtomicI32,
     affinity: AtomicCoreMask,
+    /// Somebody sets the affinity.
+    is_affinity_locked: atomic::AtomicBool,
     /// Some core of the machine was closed to it when it was queued last.
     is_bound: AtomicBool,
     /// What it would have run at weight 1024, on the scale of core `base`.
     virtual_time: AtomicU64,
     base: AtomicUsize,
-    last_core: AtomicUsize,
+    last_core: atomic::AtomicUsize,
     /// When it was woken, until it runs; 0: it was not.
     woken_at: AtomicU64,
     run_time: AtomicU64,
@@ -65,10 +68,11 @@ impl Entity {
             class: AtomicU8::new(Class::Normal as u8),
             nice: AtomicI32::new(0),
             affinity: AtomicCoreMask::new(CoreMask::ALL),
+            is_affinity_locked: atomic::AtomicBool::new(false),
             is_bound: AtomicBool::new(false),
             virtual_time: AtomicU64::new(0),
             base: AtomicUsize::new(NOWHERE),
-            last_core: AtomicUsize::new(NOWHERE),
+            last_core: atomic::AtomicUsize::new(NOWHERE),
             woken_at: AtomicU64::new(0),
             run_time: AtomicU64::new(0),
             running_since: AtomicU64::new(0),
@@ -121,9 +125,27 @@ impl Entity {
     }
 
     /// Sets the cores that it may run on; one of them at least must be there. Takes
-    /// effect when it is picked next.
+    /// effect when it is picked next; whoever sets it then interrupts
+    /// [`Entity::last_core`], in case that it runs there.
     pub fn set_affinity(&self, mask: CoreMask) {
+        // Two that set half of it each could leave none at all.
+        let lock = || {
+            self.is_affinity_locked.compare_exchange(
+                false,
+                true,
+                atomic::Ordering::Acquire,
+                atomic::Ordering::Relaxed,
+            )
+        };
+        while lock().is_err() {
+            sync::pause();
+        }
         self.affinity.set(mask);
+        self.is_affinity_locked
+            .store(false, atomic::Ordering::Release);
+        // Pairs with the one in `begin`: the core that it was just picked on sees the new
+        // mask, or the caller sees that core.
+        atomic::fence(atomic::Ordering::SeqCst);
     }
 
     /// Whether it may run on that core.
@@ -192,12 +214,14 @@ impl Entity {
         add(&self.wakes, 1);
     }
 
-    /// It begins to run on `core`. Returns how long it waited since it was woken, and
-    /// whether it ran elsewhere before.
+    /// It begins to run on `core`; whether it may is to be asked once more afterwards.
+    /// Returns how long it waited since it was woken, and whether it ran elsewhere before.
     pub(crate) fn begin(&self, core: usize, now: u64) -> (Option<u64>, bool) {
         self.running_since.store(now.max(1), Ordering::Relaxed);
         add(&self.switches, 1);
-        let last = self.last_core.swap(core, Ordering::Relaxed);
+        let last = self.last_core.swap(core, Ordering::SeqCst);
+        // Pairs with the one in `set_affinity`.
+        atomic::fence(atomic::Ordering::SeqCst);
         let has_moved = last != core && last != NOWHERE;
         if has_moved {
             add(&self.migrations, 1);

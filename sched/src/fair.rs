@@ -1,14 +1,16 @@
 //! Fairness over first-in-first-out queues.
 //!
 //! Each task has a virtual time: what it has run, divided by its weight. Each core has
-//! one too, that of the tasks it picks. A picked task that is ahead of its core's by more
-//! than a slice goes to the back, [`MAX_DEFERRALS`] times at most; then the one that is
-//! least ahead runs. A task that comes from another core is as far ahead or behind as it
-//! was there, within bounds.
+//! one too. A picked task that is ahead of its core's by more than a slice goes to the
+//! back, [`MAX_DEFERRALS`] times at most. If all that were looked at are ahead, the one
+//! that is least so runs, and its time becomes the core's: so the core's never passes that
+//! of a task that waits, and one of great weight, whose time hardly moves, is picked again
+//! and again until it has had its share. A task that comes from another core is as far
+//! ahead or behind as it was there, within bounds.
 //!
 //! The bound, for tasks that want to run all the time on one core, and no more of them
 //! than [`MAX_DEFERRALS`]: the virtual times of any two differ by at most
-//! [`SPREAD`], whatever their weights. `tests/fairness.rs` holds it against that.
+//! [`SPREAD`], whatever their weights. `tests/simulation` holds it against that.
 
 use crate::weight::NORMAL_WEIGHT;
 
@@ -27,9 +29,10 @@ pub const CREDIT: u64 = SLICE;
 /// How far behind or ahead a task can be when it comes to another core.
 const MOST_AHEAD: u64 = 100_000_000;
 
-/// How far the virtual times of two tasks differ at most, on one core: the shortest slice
-/// of the lightest task is that much virtual time, and each of the two may be a slice off.
-pub const SPREAD: u64 = SHORTEST * NORMAL_WEIGHT as u64 / 15 + 2 * LONGEST;
+/// How far the virtual times of two tasks differ at most, on one core: none is behind the
+/// core's, and one that is a slice ahead of that may still run, for no more virtual time
+/// than the shortest slice is to the lightest task.
+pub const SPREAD: u64 = SLICE + SHORTEST * NORMAL_WEIGHT as u64 / 15;
 
 /// A woken task that is behind the running one by more than this takes the core at once.
 pub const WAKE_GRANULARITY: u64 = 1_000_000;

@@ -93,8 +93,9 @@ impl Idle {
     #[must_use]
     pub fn find(&self, allowed: &CoreMask, cores: usize) -> Option<usize> {
         let announced = self.announced.snapshot(cores);
-        let both: [u64; 4] = core::array::from_fn(|word| announced.0[word] & allowed.0[word]);
-        let both = CoreMask(both);
+        let both = CoreMask(core::array::from_fn(|word| {
+            announced.0[word] & allowed.0[word]
+        }));
         let first = both.iter().next()?;
         Some(
             both.iter()

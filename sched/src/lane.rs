@@ -13,6 +13,13 @@ pub struct Lane<T> {
     is_turn_of_bound: bool,
 }
 
+/// What is left of one pass over a lane.
+pub struct Pass {
+    bound: usize,
+    free: usize,
+    most: usize,
+}
+
 impl<T> Default for Lane<T> {
     fn default() -> Self {
         Self::new()
@@ -36,12 +43,6 @@ impl<T> Lane<T> {
         self.free.stealer()
     }
 
-    /// The deque, as the place that a thief's catch goes to.
-    #[must_use]
-    pub fn free(&self) -> &Worker<T> {
-        &self.free
-    }
-
     /// Puts a task at the end of its queue.
     pub fn push(&mut self, task: T, is_bound: bool) {
         if is_bound {
@@ -59,6 +60,43 @@ impl<T> Lane<T> {
         } else {
             self.free.pop().or_else(|| self.bound.pop_front())
         }
+    }
+
+    /// A look at each task once, `most` at most; see [`Lane::pop_in`].
+    #[must_use]
+    pub fn pass(&self, most: usize) -> Pass {
+        Pass {
+            bound: self.bound.len(),
+            free: self.free.len(),
+            most,
+        }
+    }
+
+    /// As [`Lane::pop`], and no task twice in one pass: those that are put back meanwhile
+    /// stand behind the ones it began with. None: it has seen them all.
+    pub fn pop_in(&mut self, pass: &mut Pass) -> Option<T> {
+        pass.most = pass.most.checked_sub(1)?;
+        self.is_turn_of_bound = !self.is_turn_of_bound;
+        for is_bound in [self.is_turn_of_bound, !self.is_turn_of_bound] {
+            let left = if is_bound {
+                &mut pass.bound
+            } else {
+                &mut pass.free
+            };
+            if *left == 0 {
+                continue;
+            }
+            *left -= 1;
+            let task = if is_bound {
+                self.bound.pop_front()
+            } else {
+                self.free.pop()
+            };
+            if task.is_some() {
+                return task;
+            }
+        }
+        None
     }
 
     /// Takes the first task that may run anywhere.

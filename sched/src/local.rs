@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::deque::Worker;
 use crate::entity::{Entity, Task};
 use crate::fair;
 use crate::lane::Lane;
@@ -32,13 +33,24 @@ pub struct Local<T> {
     interrupt: VecDeque<T>,
     pub(crate) normal: Lane<T>,
     pub(crate) idle: Lane<T>,
+    /// What is just being stolen: nobody can steal it from here before it is counted.
+    pub(crate) catch: Worker<T>,
+    /// The first of what was stolen last. It runs next: were it put into a queue, two
+    /// cores could steal it from each other for ever.
+    stolen: Option<T>,
     /// The task that was just woken here: next, while the slice of the one that was
     /// picked from the queue last is not over. So two that wake each other in turn use up
     /// one slice between them, and starve nobody.
     slot: Option<T>,
-    slice_end: u64,
     is_from_slot: bool,
+    /// When that slice is over.
+    chain_end: u64,
+    /// When the slice of what runs is over.
+    slice_end: u64,
     idle_class_served: u64,
+    /// What was picked last is of the idle class, and it was its turn: it keeps the core
+    /// for its slice.
+    is_turn_of_idle_class: bool,
     virtual_time: u64,
     running: Option<Running>,
     random: u64,
@@ -55,10 +67,14 @@ impl<T: Task> Local<T> {
             interrupt: VecDeque::new(),
             normal: Lane::new(),
             idle: Lane::new(),
+            catch: Worker::new_fifo(),
+            stolen: None,
             slot: None,
-            slice_end: 0,
             is_from_slot: false,
+            chain_end: 0,
+            slice_end: 0,
             idle_class_served: 0,
+            is_turn_of_idle_class: false,
             virtual_time: 0,
             running: None,
             // Any odd number but for each core another one.
@@ -83,6 +99,7 @@ impl<T: Task> Local<T> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.interrupt.len()
+            + usize::from(self.stolen.is_some())
             + usize::from(self.slot.is_some())
             + self.normal.len()
             + self.idle.len()
@@ -92,6 +109,7 @@ impl<T: Task> Local<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.interrupt.is_empty()
+            && self.stolen.is_none()
             && self.slot.is_none()
             && self.normal.is_empty()
             && self.idle.is_empty()
@@ -128,6 +146,21 @@ impl<T: Task> Local<T> {
         }
     }
 
+    /// What was stolen becomes this core's: the first runs next, the others stand at the
+    /// end of the normal or the idle queue.
+    pub(crate) fn keep_catch(&mut self, is_normal: bool) {
+        debug_assert!(self.stolen.is_none(), "it searches with work at hand");
+        self.stolen = self.catch.pop();
+        let lane = if is_normal {
+            &mut self.normal
+        } else {
+            &mut self.idle
+        };
+        while let Some(task) = self.catch.pop() {
+            lane.push(task, false);
+        }
+    }
+
     /// Puts a task that was just woken into the slot; what was there comes back.
     pub(crate) fn fill_slot(&mut self, task: T) -> Option<T> {
         self.slot.replace(task)
@@ -143,6 +176,9 @@ impl<T: Task> Local<T> {
         let Some(running) = self.running else {
             return false;
         };
+        if self.is_turn_of_idle_class && task.class() == Class::Normal {
+            return false;
+        }
         if task.class() != running.class {
             return task.class() < running.class;
         }
@@ -160,19 +196,28 @@ impl<T: Task> Local<T> {
         shared: &Shared<T>,
         join: impl Fn(&Entity, u64),
     ) -> Option<T> {
+        self.is_from_slot = false;
+        self.is_turn_of_idle_class = false;
         if let Some(task) = self.interrupt.pop_front() {
+            return Some(task);
+        }
+        if let Some(task) = self.stolen.take() {
+            join(task.entity(), self.virtual_time);
             return Some(task);
         }
         if self.idle.is_empty() {
             self.idle_class_served = now;
         } else if now.saturating_sub(self.idle_class_served) >= IDLE_CLASS_PERIOD {
             self.idle_class_served = now;
-            return self.idle.pop();
+            // A thief may have been faster.
+            if let Some(task) = self.idle.pop() {
+                self.is_turn_of_idle_class = true;
+                return Some(task);
+            }
         }
-        self.is_from_slot = false;
         if let Some(task) = self.slot.take() {
-            if now < self.slice_end || self.normal.is_empty() {
-                self.is_from_slot = now < self.slice_end;
+            if now < self.chain_end || self.normal.is_empty() {
+                self.is_from_slot = now < self.chain_end;
                 return Some(task);
             }
             self.put_back(task);
@@ -187,10 +232,8 @@ impl<T: Task> Local<T> {
     /// The first normal task that is not ahead of the others; see [`fair`].
     fn take_normal(&mut self, shared: &Shared<T>, join: impl Fn(&Entity, u64)) -> Option<T> {
         let mut best: Option<T> = None;
-        let mut left = self.normal.len().min(fair::MAX_DEFERRALS + 1);
-        while left > 0 {
-            left -= 1;
-            let Some(task) = self.normal.pop() else { break };
+        let mut pass = self.normal.pass(fair::MAX_DEFERRALS + 1);
+        while let Some(task) = self.normal.pop_in(&mut pass) {
             join(task.entity(), self.virtual_time);
             let time = task.entity().virtual_time();
             let is_better = best
@@ -205,12 +248,13 @@ impl<T: Task> Local<T> {
                 shared.counts.deferrals.add(1);
                 self.put_back(back);
             }
-            if is_better && !fair::is_ahead(time, self.virtual_time) {
-                break;
+            if !fair::is_ahead(time, self.virtual_time) {
+                return best;
             }
         }
+        // All are ahead: time goes on to the one that is least so.
         if let Some(best) = &best {
-            self.virtual_time = self.virtual_time.max(best.entity().virtual_time());
+            self.virtual_time = best.entity().virtual_time();
             shared.set_virtual_time(self.virtual_time);
         }
         best
@@ -223,8 +267,13 @@ impl<T: Task> Local<T> {
 
     /// `task` begins to run.
     pub(crate) fn begin(&mut self, task: &Entity, weight: u32, slice: u64, now: u64) {
-        if !self.is_from_slot || task.class() != Class::Normal {
+        if self.is_from_slot {
+            self.slice_end = self.chain_end;
+        } else {
             self.slice_end = now.saturating_add(slice);
+            if task.class() == Class::Normal {
+                self.chain_end = self.slice_end;
+            }
         }
         self.running = Some(Running {
             class: task.class(),

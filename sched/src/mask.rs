@@ -110,8 +110,12 @@ impl AtomicCoreMask {
         mask
     }
 
-    /// Makes it `mask`.
+    /// Makes it `mask`. What is new comes before what is old goes, so that it never lacks
+    /// both. Of several callers, one at a time.
     pub fn set(&self, mask: CoreMask) {
+        for (word, value) in self.0.iter().zip(mask.0) {
+            word.fetch_or(value, Ordering::SeqCst);
+        }
         for (word, value) in self.0.iter().zip(mask.0) {
             word.store(value, Ordering::SeqCst);
         }

@@ -9,6 +9,12 @@ use crate::idle::Idle;
 use crate::mask::CoreMask;
 use crate::weight::{self, Class};
 
+/// No slice is shorter, whatever a policy wishes, in nanoseconds: a core must get to do
+/// something between two interrupts.
+pub const SHORTEST_SLICE: u64 = 100_000;
+/// No slice is longer: whoever waits must get its turn.
+pub const LONGEST_SLICE: u64 = 100_000_000;
+
 /// Why a task is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -43,10 +49,11 @@ pub trait Policy: Sync {
     /// The core that a task should be queued on; None: any that fits.
     fn place(&self, task: &Entity, cause: Cause, view: &View<'_>) -> Option<usize>;
 
-    /// Its weight, above 0; 1024 is normal.
+    /// Its weight; 1024 is normal. Held to 1 to [`weight::HEAVIEST`].
     fn weight(&self, task: &Entity) -> u32;
 
-    /// How long it runs while others wait, in nanoseconds.
+    /// How long it runs while others wait, in nanoseconds. Held to [`SHORTEST_SLICE`] to
+    /// [`LONGEST_SLICE`].
     fn slice(&self, task: &Entity) -> u64;
 }
 

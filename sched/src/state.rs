@@ -37,6 +37,10 @@ impl TaskState {
     }
 
     /// Something that the task waits for may have happened. True: the caller queues it.
+    ///
+    /// A word that stays as it is, is written all the same: whoever changes it next then
+    /// sees whatever was stored before this call. A mere load could be done before that
+    /// store is seen, and the task would look too early, and park.
     #[must_use]
     pub fn wake(&self) -> bool {
         let mut state = self.0.load(Ordering::SeqCst);
@@ -44,13 +48,14 @@ impl TaskState {
             let next = match state {
                 RUNNING => NOTIFIED,
                 PARKED => QUEUED,
-                _ => return false,
+                DEAD => return false,
+                same => same,
             };
             match self
                 .0
                 .compare_exchange(state, next, Ordering::SeqCst, Ordering::SeqCst)
             {
-                Ok(_) => return next == QUEUED,
+                Ok(_) => return state == PARKED,
                 Err(now) => state = now,
             }
         }
@@ -82,13 +87,15 @@ impl TaskState {
         {
             return false;
         }
-        self.0.store(QUEUED, Ordering::SeqCst);
+        // Not a store: it also reads what a second waker wrote meanwhile (see `wake`).
+        self.0.swap(QUEUED, Ordering::SeqCst);
         true
     }
 
-    /// The task has left its stack to let others run; the caller queues it.
+    /// The task has left its stack to let others run; the caller queues it. This uses up
+    /// a wake-up: who yields looks again at what it waits for before it parks.
     pub fn finish_yield(&self) {
-        self.0.store(QUEUED, Ordering::SeqCst);
+        self.0.swap(QUEUED, Ordering::SeqCst);
     }
 
     /// The task was taken from a queue. True: it runs now; false: it is not to be run, and
@@ -102,7 +109,7 @@ impl TaskState {
 
     /// The task will never run again.
     pub fn die(&self) {
-        self.0.store(DEAD, Ordering::SeqCst);
+        self.0.swap(DEAD, Ordering::SeqCst);
     }
 
     /// Whether it will never run again.

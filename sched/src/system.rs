@@ -11,7 +11,7 @@ use crate::entity::{Entity, Task};
 use crate::idle::Idle;
 use crate::local::Local;
 use crate::mask::CoreMask;
-use crate::policy::{Cause, Policy, View};
+use crate::policy::{self, Cause, Policy, View};
 use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
 use crate::weight::{self, Class};
@@ -132,6 +132,10 @@ impl<P: Policy> System<P> {
     ) -> bool {
         let shared = cores.shared(here.id());
         let entity = task.entity();
+        if self.idle.is_announced(here.id()) {
+            // It is awake, and has something to do from now on.
+            self.end_idle(here.id());
+        }
         self.join(here, entity, cores);
         entity.limit(here.virtual_time());
         let is_urgent = here.is_more_urgent(entity, now);
@@ -140,33 +144,50 @@ impl<P: Policy> System<P> {
         let takes_slot = cause == Cause::Wake && entity.class() == Class::Normal && !here.is_idle();
         if !takes_slot {
             here.push(task);
-            self.call_a_thief(here, shared, cores);
+            // A core that runs nothing is about to pick, and calls then.
+            if !here.is_idle() {
+                self.call_a_thief(here, shared, cores);
+            }
             return is_urgent;
         }
-        if let Some(displaced) = here.fill_slot(task) {
+        let displaced = here.fill_slot(task);
+        if self.offer_slot(here, shared, cores) {
+            // One interrupt for one wake-up; and the slot is free again.
+            if let Some(displaced) = displaced {
+                here.fill_slot(displaced);
+            }
+            return false;
+        }
+        if let Some(displaced) = displaced {
             here.push(displaced);
             self.call_a_thief(here, shared, cores);
         }
-        self.offer_slot(here, shared, cores);
         is_urgent
     }
 
     /// Nobody can steal from the slot; so if a core began to idle while the slot was
-    /// filled, its task goes there.
-    fn offer_slot<T: Task>(&self, here: &mut Local<T>, shared: &Shared<T>, cores: &impl Cores<T>) {
+    /// filled, its task goes there. True: it does.
+    fn offer_slot<T: Task>(
+        &self,
+        here: &mut Local<T>,
+        shared: &Shared<T>,
+        cores: &impl Cores<T>,
+    ) -> bool {
         // Pairs with `Idle::announce` and the look that follows it.
         fence(Ordering::SeqCst);
-        let Some(task) = here.take_slot() else { return };
-        match self
-            .idle
-            .claim_any(&task.entity().affinity(), cores.count())
-        {
+        let Some(task) = here.take_slot() else {
+            return false;
+        };
+        let affinity = task.entity().affinity();
+        match self.idle.claim_any(&affinity, cores.count()) {
             None => {
                 here.fill_slot(task);
+                false
             }
             Some(core) => {
                 self.leave_queue(shared);
                 self.post(here, core, task, cores);
+                true
             }
         }
     }
@@ -179,14 +200,16 @@ impl<P: Policy> System<P> {
         }
         // Pairs with `Idle::announce`, `Idle::end_search` and the looks that follow them.
         fence(Ordering::SeqCst);
-        if self.idle.is_searched() {
-            return;
+        if !self.idle.is_searched() {
+            self.wake_a_thief(here, cores);
         }
+    }
+
+    fn wake_a_thief<T: Task>(&self, here: &Local<T>, cores: &impl Cores<T>) {
         if let Some(core) = self.idle.claim_any(&CoreMask::ALL, cores.count())
             && self.idle.must_interrupt(core)
         {
-            shared.counts.interrupts_sent.add(1);
-            debug_assert_ne!(core, here.id());
+            cores.shared(here.id()).counts.interrupts_sent.add(1);
             cores.interrupt(core);
         }
     }
@@ -216,7 +239,7 @@ impl<P: Policy> System<P> {
     /// at once.
     pub fn look_at_inbox<T: Task>(&self, here: &mut Local<T>, cores: &impl Cores<T>) -> bool {
         let shared = cores.shared(here.id());
-        let mut is_urgent = false;
+        let (mut is_urgent, mut has_come) = (false, false);
         // Bounded by what is there now: posters must not keep the owner here.
         for _ in 0..shared.inbox.len() {
             let Some(task) = shared.inbox.take() else {
@@ -226,6 +249,11 @@ impl<P: Policy> System<P> {
             task.entity().limit(here.virtual_time());
             is_urgent |= here.is_more_urgent(task.entity(), cores.now());
             here.push(task);
+            has_come = true;
+        }
+        // What was in the inbox could not be stolen.
+        if has_come && !here.is_idle() {
+            self.call_a_thief(here, shared, cores);
         }
         is_urgent
     }
@@ -280,9 +308,11 @@ impl<P: Policy> System<P> {
             shared.counts.steals_moved.add(moved as u64);
         }
         // Whoever makes work while we search wakes nobody; so whoever was the last to
-        // search, and has found some, wakes the next (`pick` does), and whoever has not
-        // looks once more before it halts (`begin_halt` does).
-        self.idle.end_search();
+        // search, and has found some, wakes the next if there is more, and whoever has
+        // not looks once more before it halts (`begin_halt` does).
+        if self.idle.end_search() && moved > 0 && self.is_work_elsewhere(here, cores) {
+            self.wake_a_thief(here, cores);
+        }
         moved > 0
     }
 
@@ -300,11 +330,11 @@ impl<P: Policy> System<P> {
                 if stealer.is_empty() {
                     continue;
                 }
-                let lane = if class == 0 { &here.normal } else { &here.idle };
-                let before = lane.free().len();
-                if let Steal::Success(()) = stealer.steal_batch_with_limit(lane.free(), BATCH) {
-                    let moved = lane.free().len().saturating_sub(before);
+                if let Steal::Success(()) = stealer.steal_batch_with_limit(&here.catch, BATCH) {
+                    // Counted before others can see it here, and steal it in turn.
+                    let moved = here.catch.len();
                     Self::account(theirs, cores.shared(here.id()), moved);
+                    here.keep_catch(class == 0);
                     return moved;
                 }
             }
@@ -319,8 +349,16 @@ impl<P: Policy> System<P> {
         to.add_load(moved);
     }
 
-    /// `entity` begins to run here: it was picked.
-    pub fn begin<T: Task>(&self, here: &mut Local<T>, entity: &Entity, cores: &impl Cores<T>) {
+    /// `entity` begins to run here: it was picked. False: it may not run here any more,
+    /// since a moment ago, and whoever decided that may have looked for it elsewhere; it
+    /// should leave at once.
+    #[must_use]
+    pub fn begin<T: Task>(
+        &self,
+        here: &mut Local<T>,
+        entity: &Entity,
+        cores: &impl Cores<T>,
+    ) -> bool {
         let now = cores.now();
         let counts: &Counts = &cores.shared(here.id()).counts;
         let (waited, has_moved) = entity.begin(here.id(), now);
@@ -329,8 +367,11 @@ impl<P: Policy> System<P> {
         }
         counts.switches.add(1);
         counts.migrations.add(u64::from(has_moved));
-        let weight = self.policy.weight(entity).max(1);
-        here.begin(entity, weight, self.policy.slice(entity), now);
+        let weight = self.policy.weight(entity).clamp(1, weight::HEAVIEST);
+        let slice = self.policy.slice(entity);
+        let slice = slice.clamp(policy::SHORTEST_SLICE, policy::LONGEST_SLICE);
+        here.begin(entity, weight, slice, now);
+        entity.may_run_on(here.id())
     }
 
     /// `entity` stops running here.
@@ -393,17 +434,21 @@ impl<P: Policy> System<P> {
 
     /// Bound tasks are not stolen: they are given to idle cores that they may run on.
     fn offer_bound<T: Task>(&self, here: &mut Local<T>, cores: &impl Cores<T>) {
-        if here.normal.bound_len() == 0 {
-            return;
-        }
-        let mut target = None;
-        let task = here.normal.pop_bound(|task| {
-            target = self
-                .idle
-                .claim_any(&task.entity().affinity(), cores.count());
-            target.is_some()
-        });
-        if let (Some(task), Some(target)) = (task, target) {
+        loop {
+            let mut target = None;
+            let mut finds_core = |task: &T| {
+                target = self
+                    .idle
+                    .claim_any(&task.entity().affinity(), cores.count());
+                target.is_some()
+            };
+            let task = here
+                .normal
+                .pop_bound(&mut finds_core)
+                .or_else(|| here.idle.pop_bound(&mut finds_core));
+            let (Some(task), Some(target)) = (task, target) else {
+                return;
+            };
             let shared = cores.shared(here.id());
             self.leave_queue(shared);
             shared.counts.pushed.add(1);
@@ -415,9 +460,14 @@ impl<P: Policy> System<P> {
     pub fn has_work<T: Task>(&self, here: &Local<T>, cores: &impl Cores<T>) -> bool {
         !here.is_empty()
             || !cores.shared(here.id()).inbox.is_empty()
-            || (0..cores.count())
-                .filter(|core| *core != here.id())
-                .any(|core| cores.shared(core).has_stealable())
+            || self.is_work_elsewhere(here, cores)
+    }
+
+    /// Whether there is anything to steal in the queues of others.
+    fn is_work_elsewhere<T: Task>(&self, here: &Local<T>, cores: &impl Cores<T>) -> bool {
+        (0..cores.count())
+            .filter(|core| *core != here.id())
+            .any(|core| cores.shared(core).has_stealable())
     }
 
     /// This core found nothing and has announced itself. True: it may halt, and whoever

@@ -28,6 +28,9 @@ impl Class {
 /// Weight of a task that is neither nice nor not.
 pub const NORMAL_WEIGHT: u32 = 1024;
 
+/// The greatest weight, that of nice -20.
+pub const HEAVIEST: u32 = WEIGHTS[0];
+
 /// The weight of each nice value from -20 to 19: a step is about 1.25, so that one nice
 /// level is worth 10 % of a core against one other task. Linux's `sched_prio_to_weight`
 /// (kernel/sched/core.c), whose shares programs expect.

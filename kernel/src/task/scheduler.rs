@@ -355,6 +355,8 @@ fn give_way(reason: Leave) {
         .as_ref()
         .is_some_and(|thread| thread.entity.may_run_on(scheduler.id));
     if own.local.is_empty() && may_stay {
+        // It may not have been timed because it was about to leave.
+        scheduler.time_quantum(&off);
         return;
     }
     leave(reason, &off);
@@ -406,9 +408,10 @@ fn leave(reason: Leave, off: &InterruptsOff) {
         let has_found = system().search(&mut own.local, &Machine);
         has_found.then(|| system().pick(&mut own.local, &Machine))?
     });
+    let mut is_allowed = true;
     let next = match next {
         Some(next) => {
-            system().begin(&mut own.local, &next.entity, &Machine);
+            is_allowed = system().begin(&mut own.local, &next.entity, &Machine);
             next
         }
         None => match own.idle.as_ref().filter(|_| !is_idle) {
@@ -419,6 +422,7 @@ fn leave(reason: Leave, off: &InterruptsOff) {
             }
         },
     };
+    scheduler.should_yield.store(!is_allowed, Ordering::Relaxed);
     switch_to(core, previous, next, reason, off);
 }
 
@@ -453,7 +457,6 @@ fn switch_to(
     let own = scheduler.own(off);
     own.quantum_end = None;
     own.cpu_timer_look = None;
-    scheduler.should_yield.store(false, Ordering::Relaxed);
     let save = &raw mut from.stack_pointer;
     let stack = to.stack_pointer;
     core.set_current(Arc::as_ptr(&next), off);
