@@ -1,5 +1,7 @@
 //! What the scheduler knows of a task.
 
+use bugs::Bug;
+
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use crate::fair;
@@ -151,7 +153,7 @@ impl Entity {
     /// Whether it may run on that core.
     #[must_use]
     pub fn may_run_on(&self, core: usize) -> bool {
-        self.affinity.contains(core)
+        self.affinity.contains(core) || bugs::has(Bug::UncheckedAffinity)
     }
 
     /// Whether it goes into the queues from which nobody steals.

@@ -3,6 +3,8 @@
 //! A policy only wishes. The mechanism ([`crate::system`]) checks whatever would be
 //! unsound: a task runs on one core at a time, on one that is there and that it may use.
 
+use bugs::Bug;
+
 use crate::entity::Entity;
 use crate::fair;
 use crate::idle::Idle;
@@ -100,6 +102,7 @@ impl Policy for Fair {
 
     fn weight(&self, task: &Entity) -> u32 {
         match task.class() {
+            _ if bugs::has(Bug::EqualWeights) => weight::NORMAL_WEIGHT,
             Class::Idle => IDLE_WEIGHT,
             _ => weight::of_nice(task.nice()),
         }

@@ -12,6 +12,8 @@
 //!  NOTIFIED ─────────────────────────────────────────────┘
 //! ```
 
+use bugs::Bug;
+
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 const RUNNING: u32 = 0;
@@ -85,6 +87,10 @@ impl TaskState {
             .compare_exchange(RUNNING, PARKED, Ordering::SeqCst, Ordering::SeqCst)
             .is_ok()
         {
+            return false;
+        }
+        if bugs::has(Bug::LostWake) {
+            self.0.swap(PARKED, Ordering::SeqCst);
             return false;
         }
         // Not a store: it also reads what a second waker wrote meanwhile (see `wake`).

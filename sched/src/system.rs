@@ -5,6 +5,8 @@
 //! most, because only who turns its [state](crate::state) to queued puts it there; it runs
 //! on one core at most, because only who turns that to running may.
 
+use bugs::Bug;
+
 use crate::counts::Counts;
 use crate::deque::Steal;
 use crate::entity::{Entity, Task};
@@ -224,7 +226,7 @@ impl<P: Policy> System<P> {
         fence(Ordering::SeqCst);
         // Both are asked: each notes that the other's interrupt is under way.
         let halts = self.idle.must_interrupt(target);
-        if shared.must_interrupt() || halts {
+        if (shared.must_interrupt() || halts) && !bugs::has(Bug::LostInterrupt) {
             cores.shared(here.id()).counts.interrupts_sent.add(1);
             cores.interrupt(target);
         }

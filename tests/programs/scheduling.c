@@ -187,6 +187,10 @@ static void shares(void)
     /* 335 of 1359 */
     share = last_share(nicer, 2, 1.2);
     say("a nicer one gets its part", share > 0.15 && share < 0.36);
+    const struct worker nicest[2] = {{0}, {.nice = 19}};
+    /* 15 of 1039 */
+    share = last_share(nicest, 2, 1.2);
+    say("the nicest one gets little", share < 0.08);
     const struct worker idler[2] = {{0}, {.policy = SCHED_IDLE}};
     share = last_share(idler, 2, 1.2);
     say("an idle one gets next to nothing", share < 0.06);

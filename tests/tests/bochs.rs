@@ -55,7 +55,10 @@ fn pcid() {
         "{text}{}",
         output.remarks()
     );
-    assert!(text.contains("1000 processes, 6 rounds, 0 wrong\n"), "{text}");
+    assert!(
+        text.contains("1000 processes, 6 rounds, 0 wrong\n"),
+        "{text}"
+    );
     let number = |name| numbers::find(&text, name).unwrap();
     assert!(number("ring_switches") == 4 * PROCESSES, "{text}");
     assert!(number("ring_loads") >= number("ring_switches"), "{text}");

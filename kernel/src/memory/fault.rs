@@ -1,5 +1,6 @@
 //! Page faults: demand zero, copy-on-write, file pages, growing stacks.
 
+use bugs::Bug;
 use std::sync::Arc;
 
 use x86_64::structures::paging::PageTableFlags as Flags;
@@ -154,7 +155,7 @@ fn serve(
     }
     // SAFETY: the entry refers to the frame.
     let is_alone = unsafe { Frame::references_of(physical) } == 1;
-    if is_alone || area.is_shared {
+    if is_alone || area.is_shared || bugs::has(Bug::SharedWrite) {
         entry.set_flags(leaf_flags(area.protection, true));
         return Ok(());
     }

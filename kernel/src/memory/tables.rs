@@ -12,6 +12,7 @@
 //! - What is taken out (frames, references to tables) goes into a [`Gather`], and is
 //!   only dropped after every core that runs the space has flushed.
 
+use bugs::Bug;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::vec::Vec;
 
@@ -95,6 +96,9 @@ impl Gather {
     /// # Safety
     /// All cores that run the space have flushed since the last change.
     pub unsafe fn release(&mut self) {
+        if bugs::has(Bug::LeakedFrames) {
+            core::mem::forget(core::mem::take(&mut self.frames));
+        }
         self.frames.clear();
         for (table, level) in self.tables.drain(..) {
             // SAFETY: the caller's promise.
@@ -247,7 +251,9 @@ impl Tables {
                     continue;
                 }
                 Frame::add_reference(from[index].addr());
-                clear_writable(&mut from[index]);
+                if !bugs::has(Bug::WritableFork) {
+                    clear_writable(&mut from[index]);
+                }
                 to[index] = from[index].clone();
             }
         }
