@@ -35,6 +35,7 @@ pub mod packages;
 pub mod programs;
 pub mod project;
 pub mod quality;
+pub mod seeded;
 pub mod share;
 pub mod size;
 pub mod speed;

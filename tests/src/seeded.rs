@@ -1,13 +1,15 @@
 //! The test of the tests: a kernel with a bug put in on purpose, and the test that finds
 //! it. Crate `bugs` has the bugs; here is who catches which.
 
-use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use crate::build::{cargo, kernel};
 use crate::error::{Error, Result};
+use crate::machine::{self, qemu};
 use crate::project;
+use crate::suite::Tier;
 use crate::toolchain::Toolchain;
 
 /// How long a machine of this tier may take: a bug that makes one hang is found then.
@@ -50,85 +52,47 @@ pub fn kernel(toolchain: &Toolchain) -> Result<PathBuf> {
     Ok(kernel::path_in(&directory))
 }
 
-/// What a test said of a kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Passed,
-    Failed,
-}
-
-/// Runs one test of tier `qemu` on `kernel`, with `words` for its command line.
-fn judge(toolchain: &Toolchain, kernel: &PathBuf, words: &str, test: &str) -> Result<Verdict> {
-    let mut command: Command = toolchain.cargo();
-    let output = command
+/// Whether one test of tier `qemu` passes on `kernel`, with `words` for its command line.
+fn passes(kernel: &Path, words: &str, test: &str) -> Result<bool> {
+    let output = Toolchain::chosen()?
+        .cargo()
         .args(["test", "--release", "--target-dir", "target/host"])
         .args(["-p", "tests", "--test", "qemu", "--", test])
-        .env("ROENTGEN_KERNEL", kernel)
-        .env("ROENTGEN_APPEND", words)
-        .env("ROENTGEN_LIMIT", LIMIT.as_secs().to_string())
+        .env(kernel::GIVEN, kernel)
+        .env(qemu::MORE_WORDS, words)
+        .env(machine::LIMIT_VARIABLE, LIMIT.as_secs().to_string())
         .stdin(Stdio::null())
         .output()
         .map_err(Error::io("cargo"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    if text.contains("running 0 tests") {
+    if text.contains("running 0 tests") || !text.contains("running ") {
         return Err(Error::Missing(format!("no test is named {test:?}")));
     }
-    Ok(if output.status.success() {
-        Verdict::Passed
-    } else {
-        Verdict::Failed
-    })
+    Ok(output.status.success())
 }
 
-/// Runs every catcher on its bug, and once without: prints who caught what.
-///
-/// # Errors
-/// Where something does not build, or a test is not there.
-pub fn run(filter: Option<&str>) -> Result<ExitCode> {
-    let toolchain = Toolchain::chosen()?;
-    let kernel = kernel(&toolchain)?;
-    let (mut passed, mut failed) = (0, 0);
-    let mut count = |name: &str, test: &str, is_right: bool, began: Instant| {
-        let verdict = if is_right { "ok" } else { "FAILED" };
-        let seconds = began.elapsed().as_secs_f64();
-        println!("test {name}: {test} ... {verdict} {seconds:.2} s");
-        if is_right {
-            passed += 1;
-        } else {
-            failed += 1;
-        }
+/// Tier `seeded`: each catcher passes without a bug, and fails with its own.
+#[must_use]
+pub fn tier() -> Tier {
+    let mut tier = Tier::new("seeded");
+    let judge = |words: String, test: &str| {
+        let kernel = kernel(&Toolchain::chosen()?)?;
+        passes(&kernel, &words, test)
     };
-    let chosen = |name: &str| filter.is_none_or(|filter| name.contains(filter));
-    let mut tests: Vec<&str> = CATCHERS
-        .iter()
-        .filter(|(bug, _)| chosen(&format!("seeded: {bug}")))
-        .map(|(_, test)| *test)
-        .collect();
+    let mut tests: Vec<&str> = CATCHERS.iter().map(|(_, test)| *test).collect();
     tests.sort_unstable();
     tests.dedup();
-    println!("\nrunning the catchers of seeded bugs");
     for test in tests {
-        let began = Instant::now();
-        let verdict = judge(&toolchain, &kernel, "", test)?;
-        count("seeded: no bug", test, verdict == Verdict::Passed, began);
+        tier = tier.test(format!("seeded: without a bug, {test} passes"), move || {
+            assert!(judge(String::new(), test).unwrap());
+        });
     }
-    for (bug, test) in CATCHERS {
-        let name = format!("seeded: {bug}");
-        if chosen(&name) {
-            let began = Instant::now();
-            let verdict = judge(&toolchain, &kernel, &format!("bug={bug}"), test)?;
-            count(&name, test, verdict == Verdict::Failed, began);
-        }
+    for (bug, test) in CATCHERS.iter().copied() {
+        tier = tier.test(format!("seeded: {bug} is caught by {test}"), move || {
+            assert!(!judge(format!("bug={bug}"), test).unwrap(), "it passes");
+        });
     }
-    println!(
-        "\ntest result: {}. {passed} passed; {failed} failed; 0 ignored",
-        if failed == 0 { "ok" } else { "FAILED" }
-    );
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    tier
 }
 
 #[cfg(test)]

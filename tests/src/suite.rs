@@ -21,6 +21,7 @@ const TIERS: &[(&str, Duration)] = &[
     ("qemu", Duration::from_secs(900)),
     ("oracle", Duration::from_secs(1500)),
     ("bochs", Duration::from_secs(600)),
+    ("seeded", Duration::from_secs(900)),
 ];
 
 /// The workspace's crates that are no host crates.
@@ -129,6 +130,9 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
     let toolchain = Toolchain::chosen()?;
     // Built before any clock runs: the tiers' budgets are for tests.
     crate::build::images()?;
+    if filter.is_none_or(|filter| filter.contains("seeded")) {
+        crate::seeded::kernel(&toolchain)?;
+    }
     let started = Instant::now();
     let mut sum = Sum::default();
 

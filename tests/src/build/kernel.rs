@@ -1,7 +1,7 @@
 //! The kernel's ELF: Cargo with the kernel's own target and a `std` built for it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::build::cargo;
@@ -23,7 +23,7 @@ const SOURCES: &[&str] = &[
 ];
 
 /// Names an ELF to boot as it is, such as an older build.
-const GIVEN: &str = "ROENTGEN_KERNEL";
+pub const GIVEN: &str = "ROENTGEN_KERNEL";
 
 /// Every option that the kernel target needs, for `build` and for `clippy`.
 pub const TARGET_OPTIONS: &[&str] = &[
@@ -33,8 +33,6 @@ pub const TARGET_OPTIONS: &[&str] = &[
     "kernel",
     "--target",
     "kernel/x86_64-roentgen.json",
-    "--target-dir",
-    "target/kernel",
     "-Zbuild-std=std,panic_abort",
     "-Zbuild-std-features=compiler-builtins-mem",
     "-Zjson-target-spec",
@@ -43,15 +41,35 @@ pub const TARGET_OPTIONS: &[&str] = &[
 /// A Cargo command for the kernel's target.
 #[must_use]
 pub fn command(toolchain: &Toolchain, verb: &str) -> Command {
+    command_in(toolchain, verb, &directory())
+}
+
+/// The same, for a build apart from the usual one.
+#[must_use]
+pub fn command_in(toolchain: &Toolchain, verb: &str, directory: &Path) -> Command {
     let mut command = toolchain.cargo();
-    command.arg(verb).args(TARGET_OPTIONS);
     command
+        .arg(verb)
+        .args(TARGET_OPTIONS)
+        .arg("--target-dir")
+        .arg(directory);
+    command
+}
+
+fn directory() -> PathBuf {
+    project::target().join("kernel")
 }
 
 /// Where the kernel is built.
 #[must_use]
 pub fn path() -> PathBuf {
-    project::target().join("kernel/x86_64-roentgen/kernel/kernel")
+    path_in(&directory())
+}
+
+/// Where [`command_in`] leaves the kernel.
+#[must_use]
+pub fn path_in(directory: &Path) -> PathBuf {
+    directory.join("x86_64-roentgen/kernel/kernel")
 }
 
 /// The kernel, built if a source changed since it was.

@@ -284,7 +284,7 @@ impl Machine {
     /// Ends the machine after this time.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
+        self.timeout = Some(limited(limit));
         self
     }
 
@@ -400,6 +400,17 @@ fn default_environment() -> Vec<Vec<u8>> {
         }
     }
     environment
+}
+
+/// Names a number of seconds that no machine may take longer than.
+pub const LIMIT_VARIABLE: &str = "ROENTGEN_LIMIT";
+
+/// The time limit, or that of the environment where it is shorter.
+fn limited(limit: Duration) -> Duration {
+    let given = std::env::var(LIMIT_VARIABLE)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    given.map_or(limit, |seconds| limit.min(Duration::from_secs(seconds)))
 }
 
 /// Reads what `--share` names.

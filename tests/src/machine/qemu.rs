@@ -16,13 +16,17 @@ pub const PROGRAM: &str = "qemu-system-x86_64";
 /// The port that ends QEMU (device `isa-debug-exit`).
 pub const EXIT_PORT: u16 = 0xf4;
 
+/// Names more words for the kernel's command line in every machine.
+pub const MORE_WORDS: &str = "ROENTGEN_APPEND";
+
 /// Starts QEMU with a kernel and its initramfs.
 ///
 /// # Errors
 /// Where QEMU is not there, or KVM was asked for and does not work.
 pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Running> {
     let mut command = command(hardware)?;
-    let words = format!("console=framed {}", hardware.command_line);
+    let more = std::env::var(MORE_WORDS).unwrap_or_default();
+    let words = format!("console=framed {} {more}", hardware.command_line);
     command
         .arg("-kernel")
         .arg(kernel)

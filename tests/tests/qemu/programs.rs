@@ -38,6 +38,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "no thread uses a translation that another one took away",
     ),
     (
+        "scheduling",
+        Link::Static,
+        "affinity holds, shares follow nice values, nobody starves",
+    ),
+    (
         "stack",
         Link::Static,
         "a program finds its arguments and auxiliary vector",
