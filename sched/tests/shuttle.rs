@@ -62,7 +62,7 @@ fn check(cores: usize, most_tasks: usize) {
             for number in 0..tasks {
                 let wakes = programs[(number + tasks - 1) % tasks]
                     .iter()
-                    .take_while(|step| matches!(step, Step::Wake(_)))
+                    .take_while(|step| matches!(step, Step::Wake(woken) if *woken == number))
                     .count()
                     .min(2);
                 programs[number].extend((0..wakes).map(|_| Step::Wait));

@@ -260,7 +260,8 @@ impl Processor {
             if let Some(sleeper) = self.sleepers.pop() {
                 self.core.wake(&sleeper, Cause::Wake, machine);
             }
-            if self.core.should_yield {
+            // As at the return to user mode: also if the one that comes should leave.
+            while self.core.should_yield {
                 self.core.give_way(Leave::Preemption, machine);
             }
             match self.core.current.clone() {
