@@ -28,6 +28,13 @@ struct Running {
     virtual_time: u64,
 }
 
+impl Running {
+    fn virtual_time_at(&self, now: u64) -> u64 {
+        let ran = weight::virtual_nanos(now.saturating_sub(self.since), self.weight);
+        self.virtual_time.saturating_add(ran)
+    }
+}
+
 /// A core's own side.
 pub struct Local<T> {
     id: usize,
@@ -37,9 +44,8 @@ pub struct Local<T> {
     pub(crate) idle: Lane<T>,
     /// What is just being stolen: nobody can steal it from here before it is counted.
     pub(crate) catch: Worker<T>,
-    /// The first of what was stolen last. It runs next: were it put into a queue, two
-    /// cores could steal it from each other for ever.
-    stolen: Option<T>,
+    /// Chosen to run next; in no queue any more, so that nobody steals it.
+    next: Option<T>,
     /// The task that was just woken here: next, while the slice of the one that was
     /// picked from the queue last is not over. So two that wake each other in turn use up
     /// one slice between them, and starve nobody.
@@ -70,7 +76,7 @@ impl<T: Task> Local<T> {
             normal: Lane::new(),
             idle: Lane::new(),
             catch: Worker::new_fifo(),
-            stolen: None,
+            next: None,
             slot: None,
             is_from_slot: false,
             chain_end: 0,
@@ -101,7 +107,7 @@ impl<T: Task> Local<T> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.interrupt.len()
-            + usize::from(self.stolen.is_some())
+            + usize::from(self.next.is_some())
             + usize::from(self.slot.is_some())
             + self.normal.len()
             + self.idle.len()
@@ -111,7 +117,7 @@ impl<T: Task> Local<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.interrupt.is_empty()
-            && self.stolen.is_none()
+            && self.next.is_none()
             && self.slot.is_none()
             && self.normal.is_empty()
             && self.idle.is_empty()
@@ -149,10 +155,13 @@ impl<T: Task> Local<T> {
     }
 
     /// What was stolen becomes this core's: the first runs next, the others stand at the
-    /// end of the normal or the idle queue.
+    /// end of the normal or the idle queue. Were the first put there too, two cores could
+    /// steal it from each other for ever.
     pub(crate) fn keep_catch(&mut self, is_normal: bool) {
-        debug_assert!(self.stolen.is_none(), "it searches with work at hand");
-        self.stolen = self.catch.pop();
+        debug_assert!(self.next.is_none(), "it searches with work at hand");
+        self.is_from_slot = false;
+        self.is_turn_of_idle_class = false;
+        self.next = self.catch.pop();
         let lane = if is_normal {
             &mut self.normal
         } else {
@@ -184,27 +193,58 @@ impl<T: Task> Local<T> {
         if task.class() != running.class {
             return task.class() < running.class;
         }
-        let ran = weight::virtual_nanos(now.saturating_sub(running.since), running.weight);
-        let current = running.virtual_time.saturating_add(ran);
+        let current = running.virtual_time_at(now);
         running.class == Class::Normal
             && task.virtual_time().saturating_add(fair::WAKE_GRANULARITY) < current
     }
 
+    /// Chooses the task that runs next, if that is not what runs: it has had its slice. It
+    /// takes part in the choice, though it stands in no queue: among few tasks it would
+    /// otherwise be passed over each time, whatever its weight. True: it stays.
+    pub(crate) fn stays(
+        &mut self,
+        now: u64,
+        shared: &Shared<T>,
+        join: impl Fn(&Entity, u64),
+    ) -> bool {
+        let Some(running) = self.running else {
+            return false;
+        };
+        match running.class {
+            Class::Interrupt => self.interrupt.is_empty(),
+            Class::Normal => {
+                self.next = self.take(now, shared, join, Some(running.virtual_time_at(now)));
+                self.next.is_none()
+            }
+            Class::Idle => false,
+        }
+    }
+
+    /// What runs stays for another slice.
+    pub(crate) fn renew(&mut self, slice: u64, now: u64) {
+        self.slice_end = now.saturating_add(slice);
+        if self.running.is_some_and(|it| it.class == Class::Normal) {
+            self.chain_end = self.slice_end;
+        }
+    }
+
     /// Takes the task whose turn it is. `join` brings a task that came from another core
-    /// to this one's virtual time.
+    /// to this one's virtual time. With a `rival` of that virtual time, which runs, None
+    /// if it is the rival's turn.
     pub(crate) fn take(
         &mut self,
         now: u64,
         shared: &Shared<T>,
         join: impl Fn(&Entity, u64),
+        rival: Option<u64>,
     ) -> Option<T> {
+        if let Some(task) = self.next.take() {
+            join(task.entity(), self.virtual_time);
+            return Some(task);
+        }
         self.is_from_slot = false;
         self.is_turn_of_idle_class = false;
         if let Some(task) = self.interrupt.pop_front() {
-            return Some(task);
-        }
-        if let Some(task) = self.stolen.take() {
-            join(task.entity(), self.virtual_time);
             return Some(task);
         }
         if self.idle.is_empty() {
@@ -214,26 +254,36 @@ impl<T: Task> Local<T> {
             // A thief may have been faster.
             if let Some(task) = self.idle.pop() {
                 self.is_turn_of_idle_class = true;
+                // Others may have that one meanwhile.
+                if let Some(woken) = self.slot.take() {
+                    self.put_back(woken);
+                }
                 return Some(task);
             }
         }
         if let Some(task) = self.slot.take() {
             let is_in_time = now < self.chain_end || bugs::has(Bug::EndlessSlot);
-            if is_in_time || self.normal.is_empty() {
+            if is_in_time || self.normal.is_empty() && rival.is_none() {
                 self.is_from_slot = is_in_time;
                 return Some(task);
             }
             self.put_back(task);
         }
-        let task = self.take_normal(shared, join);
-        task.or_else(|| {
-            self.idle_class_served = now;
-            self.idle.pop()
-        })
+        let task = self.take_normal(shared, join, rival);
+        if task.is_some() || rival.is_some() {
+            return task;
+        }
+        self.idle_class_served = now;
+        self.idle.pop()
     }
 
     /// The first normal task that is not ahead of the others; see [`fair`].
-    fn take_normal(&mut self, shared: &Shared<T>, join: impl Fn(&Entity, u64)) -> Option<T> {
+    fn take_normal(
+        &mut self,
+        shared: &Shared<T>,
+        join: impl Fn(&Entity, u64),
+        rival: Option<u64>,
+    ) -> Option<T> {
         let mut best: Option<T> = None;
         let mut pass = self.normal.pass(fair::MAX_DEFERRALS + 1);
         while let Some(task) = self.normal.pop_in(&mut pass) {
@@ -256,9 +306,14 @@ impl<T: Task> Local<T> {
             }
         }
         // All are ahead: time goes on to the one that is least so.
-        if let Some(best) = &best {
-            self.virtual_time = best.entity().virtual_time();
-            shared.set_virtual_time(self.virtual_time);
+        let time = best.as_ref().map(|best| best.entity().virtual_time());
+        let least = time.into_iter().chain(rival).min()?;
+        self.virtual_time = self.virtual_time.max(least);
+        shared.set_virtual_time(self.virtual_time);
+        if rival.is_some_and(|rival| rival == least)
+            && let Some(task) = best.take()
+        {
+            self.put_back(task);
         }
         best
     }

@@ -18,7 +18,8 @@ use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
 use crate::weight::{self, Class};
 
-/// Tasks that a thief takes at once, at most; half of what there is, at most.
+/// Tasks that a thief takes, or a core gives away, at once, at most; half of what there is,
+/// at most.
 const BATCH: usize = 16;
 
 /// How often a thief asks all others.
@@ -195,7 +196,8 @@ impl<P: Policy> System<P> {
     }
 
     /// Wakes an idle core to steal, if there is something to steal here, one idles, and
-    /// nobody searches.
+    /// nobody searches. A core that finds other work on its way takes that; then the next
+    /// pick here, a slice later at most, calls another.
     fn call_a_thief<T: Task>(&self, here: &Local<T>, shared: &Shared<T>, cores: &impl Cores<T>) {
         if !shared.has_stealable() {
             return;
@@ -266,14 +268,9 @@ impl<P: Policy> System<P> {
         self.look_at_inbox(here, cores);
         let shared = cores.shared(here.id());
         let now = cores.now();
+        let id = here.id();
         loop {
-            let id = here.id();
-            let join = |entity: &Entity, time: u64| {
-                if entity.join(id, time, |core| cores.shared(core).virtual_time()) {
-                    entity.note_stolen();
-                }
-            };
-            let task = here.take(now, shared, join)?;
+            let task = here.take(now, shared, Self::joins(id, cores), None)?;
             let entity = task.entity();
             if !entity.may_run_on(id) && (0..cores.count()).any(|core| entity.may_run_on(core)) {
                 self.leave_queue(shared);
@@ -281,6 +278,7 @@ impl<P: Policy> System<P> {
                 self.enqueue(here, task, Cause::Misplaced, cores);
             } else if entity.state.start() {
                 shared.counts.popped.add(1);
+                self.offer_bound(here, cores);
                 self.call_a_thief(here, shared, cores);
                 return Some(task);
             } else {
@@ -288,6 +286,42 @@ impl<P: Policy> System<P> {
                 shared.remove_load(1);
             }
         }
+    }
+
+    /// Brings a task to core `here`'s virtual time; see [`Entity::join`].
+    fn joins<T: Task>(here: usize, cores: &impl Cores<T>) -> impl Fn(&Entity, u64) {
+        move |entity, time| {
+            if entity.join(here, time, |core| cores.shared(core).virtual_time()) {
+                entity.note_stolen();
+            }
+        }
+    }
+
+    /// What runs here has had its slice, or something may be more urgent. True: it is
+    /// its turn once more, and it gets another slice; what was posted should have been
+    /// looked at before.
+    pub fn stays<T: Task>(
+        &self,
+        here: &mut Local<T>,
+        entity: &Entity,
+        cores: &impl Cores<T>,
+    ) -> bool {
+        let now = cores.now();
+        let id = here.id();
+        let stays =
+            entity.may_run_on(id) && here.stays(now, cores.shared(id), Self::joins(id, cores));
+        if stays {
+            here.renew(self.slice(entity), now);
+            // What was in the slot can be stolen now.
+            self.call_a_thief(here, cores.shared(id), cores);
+        }
+        stays
+    }
+
+    /// The policy's wish, within bounds.
+    fn slice(&self, entity: &Entity) -> u64 {
+        let slice = self.policy.slice(entity);
+        slice.clamp(policy::SHORTEST_SLICE, policy::LONGEST_SLICE)
     }
 
     /// A task leaves this core's queues and does not run here.
@@ -370,9 +404,7 @@ impl<P: Policy> System<P> {
         counts.switches.add(1);
         counts.migrations.add(u64::from(has_moved));
         let weight = self.policy.weight(entity).clamp(1, weight::HEAVIEST);
-        let slice = self.policy.slice(entity);
-        let slice = slice.clamp(policy::SHORTEST_SLICE, policy::LONGEST_SLICE);
-        here.begin(entity, weight, slice, now);
+        here.begin(entity, weight, self.slice(entity), now);
         entity.may_run_on(here.id())
     }
 
@@ -424,19 +456,21 @@ impl<P: Policy> System<P> {
             }
             here.balanced_at = now;
         }
-        let Some(task) = here.normal.pop_free() else {
-            return;
-        };
-        self.leave_queue(shared);
-        shared.counts.pushed.add(1);
-        // It may idle by now; then this is its work.
-        let _ = self.idle.claim(other);
-        self.post(here, other, task, cores);
+        for _ in 0..(mine - theirs).div_ceil(2).min(BATCH) {
+            let Some(task) = here.normal.pop_free() else {
+                return;
+            };
+            self.leave_queue(shared);
+            shared.counts.pushed.add(1);
+            // It may idle by now; then this is its work.
+            let _ = self.idle.claim(other);
+            self.post(here, other, task, cores);
+        }
     }
 
     /// Bound tasks are not stolen: they are given to idle cores that they may run on.
     fn offer_bound<T: Task>(&self, here: &mut Local<T>, cores: &impl Cores<T>) {
-        loop {
+        while here.normal.bound_len() + here.idle.bound_len() > 0 {
             let mut target = None;
             let mut finds_core = |task: &T| {
                 target = self

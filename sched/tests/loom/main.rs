@@ -5,6 +5,7 @@
 //! | [`state`] | a task's state word: parking, yielding and ending against wake-ups |
 //! | [`cores`] | idling, halting, interrupts: no core sleeps on work, none is woken for nothing |
 //! | [`queues`] | stealing against the owner; affinity against picking |
+//! | [`futex`] | the kernel's wait and wake on a word of user memory |
 //!
 //! Each test names a change that it was seen to catch, or several. The queues are
 //! stand-ins behind a lock (`sched::deque`), and a machine has at most 128 cores. Where a
@@ -15,6 +16,7 @@
 #![cfg(loom)]
 
 mod cores;
+mod futex;
 mod machine;
 mod queues;
 mod state;
