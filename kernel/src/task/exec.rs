@@ -136,7 +136,7 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
     space.set_break_start(end + (random[2] as usize % 0x2000) * PAGE_SIZE);
     let (stack_pointer, mut program) =
         build_stack(&space, call, &elf, base, interpreter_base, entry, &script)?;
-    program.executable = file.location().cloned();
+    program.executable = Some(file);
     if entry as usize >= USER_END {
         return Err(Errno::ENOEXEC);
     }

@@ -10,6 +10,7 @@ use super::Node;
 use crate::errno::{Errno, Result};
 use crate::fs::file::{Events, FileObject, OpenFile};
 use crate::fs::inode::{Inode, Kind};
+use crate::fs::text::TextUse;
 use crate::memory::PAGE_SIZE;
 use crate::memory::object::MemoryObject;
 use crate::memory::user::{Destination, Source};
@@ -27,6 +28,7 @@ pub struct Data {
     seals: AtomicU32,
     /// Bytes shown straight from the boot archive: they count as memory taken.
     archived: u64,
+    text_use: TextUse,
 }
 
 impl Data {
@@ -44,6 +46,7 @@ impl Data {
             writing: SleepMutex::new(()),
             seals: AtomicU32::new(seals),
             archived: 0,
+            text_use: TextUse::default(),
         }
     }
 
@@ -60,6 +63,12 @@ impl Data {
     #[must_use]
     pub fn memory(&self) -> &Arc<MemoryObject> {
         &self.memory
+    }
+
+    /// Whether it is written or run.
+    #[must_use]
+    pub fn text_use(&self) -> &TextUse {
+        &self.text_use
     }
 
     /// Memory taken, in units of 512 bytes.

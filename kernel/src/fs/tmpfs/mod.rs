@@ -26,6 +26,7 @@ use super::inode::{
     Change, DirectoryEntry, Inode, Kind, Metadata, NewContent, NewInode, Replace, Time,
 };
 use super::locks::FileLocks;
+use super::text::TextUse;
 use crate::errno::{Errno, Result};
 use crate::memory::PAGE_SIZE;
 use crate::memory::object::MemoryObject;
@@ -376,6 +377,13 @@ impl Inode for Node {
 
     fn locks(&self) -> Option<&FileLocks> {
         Some(&self.locks)
+    }
+
+    fn text_use(&self) -> Option<&TextUse> {
+        match &self.content {
+            Content::File(data) => Some(data.text_use()),
+            _ => None,
+        }
     }
 
     fn statfs(&self) -> linux::statfs {
