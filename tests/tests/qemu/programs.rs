@@ -32,6 +32,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "threads of the C library lock, wait, cancel and end",
     ),
     (
+        "memory",
+        Link::Static,
+        "mappings are made, moved, protected, shared and given back as on Linux",
+    ),
+    (
         "stack",
         Link::Static,
         "a program finds its arguments and auxiliary vector",
