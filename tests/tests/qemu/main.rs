@@ -6,12 +6,14 @@
 //! | [`streams`] | the console as pipes |
 //! | [`endings`] | how programs and machines end |
 //! | [`programs`] | static C programs do what they do on Linux |
+//! | [`mutants`] | damaged programs, thousands of them |
 //! | [`door`] | `run.sh` itself, as a pipe and as a terminal |
 
 mod boot;
 mod common;
 mod door;
 mod endings;
+mod mutants;
 mod programs;
 mod streams;
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         streams::add,
         endings::add,
         programs::add,
+        mutants::add,
         door::add,
     ] {
         tier = add(tier);
