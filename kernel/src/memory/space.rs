@@ -13,7 +13,7 @@ use super::object::MemoryObject;
 use super::tables::{Gather, KEPT, Tables};
 use super::tlb::{self, CoreSet};
 use super::user::USER_END;
-use super::{PAGE_SIZE, frame};
+use super::{PAGE_SIZE, frame, pressure};
 use crate::errno::{Errno, Result};
 use crate::sync::{IrqLock, SleepMutex};
 
@@ -239,6 +239,7 @@ impl AddressSpace {
         if request.reserve && is_private_write && length as u64 > frame::memory_info().total {
             return Err(Errno::ENOMEM);
         }
+        pressure::check_room(Errno::ENOMEM)?;
         if let Backing::Object(object, _) = &request.backing {
             object.note_mapped();
         }

@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod exec;
 pub mod exit;
 pub mod futex;
+pub mod oom;
 pub mod process;
 pub mod scheduler;
 pub mod signal;

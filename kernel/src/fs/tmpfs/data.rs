@@ -13,6 +13,7 @@ use crate::fs::inode::{Inode, Kind};
 use crate::fs::text::TextUse;
 use crate::memory::PAGE_SIZE;
 use crate::memory::object::MemoryObject;
+use crate::memory::pressure;
 use crate::memory::user::{Destination, Source};
 use crate::sync::SleepMutex;
 
@@ -137,6 +138,13 @@ impl Data {
         {
             return Err(Errno::EPERM);
         }
+        if offset.saturating_add(from.remaining() as u64) > end {
+            let room = usize::try_from(pressure::room()).unwrap_or(usize::MAX);
+            if room == 0 {
+                return Err(Errno::ENOSPC);
+            }
+            from.shorten(room);
+        }
         let written = self.memory.write_at(offset, from)?;
         Ok((offset, written))
     }
@@ -157,7 +165,7 @@ impl Data {
         if grows && self.is_sealed(linux::F_SEAL_GROW) {
             return Err(Errno::EPERM);
         }
-        if end - offset > crate::memory::frame::memory_info().free {
+        if end - offset > pressure::room() {
             return Err(Errno::ENOSPC);
         }
         let page = PAGE_SIZE as u64;
