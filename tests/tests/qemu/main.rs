@@ -7,15 +7,19 @@
 //! | [`endings`] | how programs and machines end |
 //! | [`programs`] | static C programs do what they do on Linux |
 //! | [`mutants`] | damaged programs, thousands of them |
-//! | [`door`] | `run.sh` itself, as a pipe and as a terminal |
+//! | [`exhaustion`] | memory, descriptors and processes run out |
+//! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
+//! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
 
 mod boot;
 mod common;
 mod door;
 mod endings;
+mod exhaustion;
 mod mutants;
 mod programs;
 mod streams;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -29,7 +33,9 @@ fn main() -> ExitCode {
         endings::add,
         programs::add,
         mutants::add,
+        exhaustion::add,
         door::add,
+        terminal::add,
     ] {
         tier = add(tier);
     }
