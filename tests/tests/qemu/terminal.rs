@@ -14,12 +14,9 @@ pub fn add(tier: Tier) -> Tier {
         "terminal: cursor keys, history, completion and UTF-8 edit a line, resizing does no harm",
         edit,
     )
-    .test("terminal: of a pasted megabyte no line is lost", || {
-        paste(LINES)
-    })
     .test(
-        "terminal: of a pasted megabyte no byte is lost in raw mode",
-        || paste(RAW),
+        "terminal: of a pasted megabyte nothing is lost, by lines and in raw mode",
+        paste,
     )
     .test(
         "terminal: a line that Python reads is erased by characters, not by bytes",
@@ -84,53 +81,51 @@ fn edit() {
     terminal.expect(Eof).unwrap();
 }
 
-/// A program that gets the paste by lines, of a discipline that does not echo.
-const LINES: &str = "\
-import hashlib, sys, termios
+/// A program that gets a paste line by line, as a discipline without echo hands them out,
+/// and another one without any discipline.
+const PASTED: &str = "\
+import hashlib, os, termios, tty
+def digest(end):
+    print('ready', flush=True)
+    pieces = []
+    while not pieces or not pieces[-1].endswith(end):
+        pieces.append(os.read(0, 4096))
+    print('digest', hashlib.sha256(b''.join(pieces)).hexdigest(), flush=True)
+    return all(piece.endswith(b'\\n') for piece in pieces)
 mode = termios.tcgetattr(0)
 mode[3] &= ~termios.ECHO
 termios.tcsetattr(0, termios.TCSANOW, mode)
-print('ready', flush=True)
-digest = hashlib.sha256()
-for line in sys.stdin.buffer:
-    if line == b'end\\n': break
-    digest.update(line)
-print('digest', digest.hexdigest(), flush=True)
-";
-
-/// The same without any discipline.
-const RAW: &str = "\
-import hashlib, os, tty
+print('lines', digest(b'end\\n'), flush=True)
 tty.setraw(0)
-print('ready', flush=True)
-text = b''
-while not text.endswith(b'\\nend\\n'):
-    text += os.read(0, 1 << 16)
-print('digest', hashlib.sha256(text[:-4]).hexdigest(), flush=True)
+digest(b'end\\n')
 ";
 
-fn paste(code: &str) {
+fn paste() {
     use sha2::{Digest, Sha256};
 
-    // Lines of many lengths, up to 200 bytes, with characters of two bytes.
+    // Lines of many lengths, with characters of two bytes.
     let mut text = String::new();
     for number in 0.. {
         if text.len() >= 1 << 20 {
             break;
         }
-        let word = format!("{number} ö ");
-        text.push_str(&word.repeat(1 + number % 16));
+        text.push_str(&format!("{number} ö ").repeat(1 + number % 64));
         text.push('\n');
     }
+    text.push_str("end\n");
     let digest = Sha256::digest(text.as_bytes());
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut terminal = door(&["-c", code]);
-    terminal.expect("ready").unwrap();
-    terminal.send(&text).unwrap();
-    terminal.send("end\n").unwrap();
-    terminal
-        .expect(format!("digest {digest}").as_str())
-        .unwrap();
+    let mut terminal = door(&["-c", PASTED]);
+    for mode in ["lines", "raw"] {
+        terminal.expect("ready").unwrap();
+        terminal.send(&text).unwrap();
+        terminal
+            .expect(format!("digest {digest}").as_str())
+            .unwrap();
+        if mode == "lines" {
+            terminal.expect("lines True").unwrap();
+        }
+    }
     terminal.expect(Eof).unwrap();
 }
 
