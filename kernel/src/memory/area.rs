@@ -176,7 +176,9 @@ impl AreaMap {
     /// Bytes of the range that lie in areas of this kind.
     #[must_use]
     pub fn bytes_within(&self, range: &Range<usize>, is_meant: impl Fn(&Area) -> bool) -> usize {
-        let first = self.find(range.start).map_or(range.start, |area| area.start);
+        let first = self
+            .find(range.start)
+            .map_or(range.start, |area| area.start);
         self.areas
             .range(first..range.end.max(first))
             .map(|(_, area)| area)

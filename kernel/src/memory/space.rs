@@ -532,9 +532,7 @@ impl AddressSpace {
     pub fn set_break(&self, wanted: usize) -> usize {
         let mut layout = self.layout.lock();
         let old = layout.break_end;
-        if wanted < layout.break_start
-            || (wanted - layout.break_start) as u64 > layout.data_limit
-        {
+        if wanted < layout.break_start || (wanted - layout.break_start) as u64 > layout.data_limit {
             return old;
         }
         let (Some(old_page), Some(new_page)) = (page_up(old), page_up(wanted)) else {

@@ -17,10 +17,10 @@ use crate::cpu::{control, this};
 use crate::entropy;
 use crate::errno::{Errno, Result};
 use crate::fs::{self, OpenFile};
-use crate::memory::{PAGE_SIZE, loaded};
 use crate::memory::area::{AreaName, Backing, Protection};
 use crate::memory::space::{AddressSpace, LOWEST, Placement, Request, STACK_TOP};
 use crate::memory::user::{Destination, USER_END};
+use crate::memory::{PAGE_SIZE, loaded};
 use crate::sync::InterruptsOff;
 
 /// Where position-independent programs are put, less what is drawn at random.
@@ -111,7 +111,11 @@ impl ElfFile {
         if path.pop() != Some(0) {
             return Err(Errno::ENOEXEC);
         }
-        path.truncate(path.iter().position(|byte| *byte == 0).unwrap_or(path.len()));
+        path.truncate(
+            path.iter()
+                .position(|byte| *byte == 0)
+                .unwrap_or(path.len()),
+        );
         if path.is_empty() {
             // For Linux that is the working directory, which is no program.
             return Err(Errno::EACCES);
