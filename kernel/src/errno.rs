@@ -86,6 +86,8 @@ pub enum Errno {
     ELOOP = 40,
     /// Value too large for defined data type.
     EOVERFLOW = 75,
+    /// Accessing a corrupted shared library.
+    ELIBBAD = 80,
     /// No data available.
     ENODATA = 61,
     /// Illegal byte sequence.

@@ -147,6 +147,12 @@ pub fn read_file(path: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Its id; 0 before there is one.
+#[must_use]
+pub fn id() -> u32 {
+    FIRST.load(Ordering::Acquire)
+}
+
 /// A process without a parent has ended: if it is the first one, the machine does.
 pub fn ended(id: u32, status: u32) {
     if id != FIRST.load(Ordering::Acquire) {

@@ -260,6 +260,7 @@ static void processes(void)
 static void signals_and_time(void)
 {
     sigset_t set;
+    struct timespec moment = {0, 1000};
     sigemptyset(&set);
     puts("-- signals and time");
     TRY(syscall(SYS_rt_sigaction, SIGKILL, bytes, NULL, 8));
@@ -277,6 +278,17 @@ static void signals_and_time(void)
     TRY(syscall(SYS_clock_gettime, 99, bytes));
     TRY(syscall(SYS_clock_getres, 99, bytes));
     TRY(syscall(SYS_clock_nanosleep, 99, 0, bytes, NULL));
+    TRY(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &moment, NULL));
+    TRY(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, NULL, NULL));
+    TRY(syscall(SYS_clock_nanosleep, ~getpid() << 3 | 6, 0, &moment, NULL));
+    TRY(syscall(SYS_clock_nanosleep, ~getpid() << 3 | 6, 0, NULL, NULL));
+    TRY(syscall(SYS_clock_nanosleep, -2, 0, &moment, NULL));
+    TRY(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC_RAW, 0, &moment, NULL));
+    TRY(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC_COARSE, 0, &moment, NULL));
+    TRY(syscall(SYS_clock_nanosleep, CLOCK_REALTIME_COARSE, 0, &moment, NULL));
+    TRY(syscall(SYS_clock_nanosleep, CLOCK_BOOTTIME, 0, &moment, NULL));
+    TRY(syscall(SYS_clock_nanosleep, CLOCK_TAI, 0, &moment, NULL));
+    TRY(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &(struct timespec){0, -1}, NULL));
     TRY(setitimer(99, &(struct itimerval){0}, NULL));
     TRY(setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 1000000}}, NULL));
     TRY(syscall(SYS_timer_create, 99, NULL, bytes));
@@ -437,6 +449,85 @@ static void streams(void)
     TRY(read(ends[1], bytes, 1));
 }
 
+static void copy_program(const char *name)
+{
+    static char content[1 << 16];
+    ssize_t length;
+    int from = open("/proc/self/exe", O_RDONLY), to = open(name, O_CREAT | O_WRONLY, 0755);
+    while ((length = read(from, content, sizeof content)) > 0)
+        if (write(to, content, length) != length)
+            exit(1);
+    close(from);
+    close(to);
+}
+
+/* A file is written or run, never both. */
+static void programs(void)
+{
+    char *const waits[] = {"program", "wait", NULL}, *const none[] = {"x", NULL};
+    int ends[2], begun[2], status, writer;
+    puts("-- programs");
+    TRY(open("/proc/self/exe", O_WRONLY));
+    TRY(open("/proc/self/exe", O_RDWR | O_CREAT, 0700));
+    TRY(open("/proc/self/exe", O_RDONLY | O_TRUNC));
+    TRY(truncate("/proc/self/exe", 0));
+    TRY(close(open("/proc/self/exe", O_PATH)));
+    copy_program("program");
+    pipe(ends);
+    pipe2(begun, O_CLOEXEC);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        /* Ends when the other end of its input is closed. */
+        dup2(ends[0], 0);
+        close(ends[1]);
+        execve("program", waits, none);
+        _exit(1);
+    }
+    close(ends[0]);
+    close(begun[1]);
+    read(begun[0], bytes, 1);
+    close(begun[0]);
+    TRY(open("program", O_WRONLY));
+    TRY(open("program", O_RDWR | O_TRUNC));
+    TRY(truncate("program", 1));
+    TRY(chmod("program", 0700));
+    TRY(rename("program", "moved"));
+    TRY(open("moved", O_WRONLY | O_APPEND));
+    TRY(close(open("moved", O_RDONLY)));
+    TRY(unlink("moved"));
+    close(ends[1]);
+    waitpid(child, &status, 0);
+    printf("it ran: %s\n", ending(status));
+
+    copy_program("program");
+    writer = open("program", O_RDWR);
+    TRY(execve("program", waits, none));
+    TRY(syscall(SYS_execveat, writer, "", none, none, AT_EMPTY_PATH));
+    if (fork() == 0)
+        _exit(0);
+    wait(&status);
+    TRY(execve("program", waits, none));
+    close(writer);
+    writer = open("text", O_WRONLY);
+    TRY(execve("text", none, none));
+    close(writer);
+    TRY(execve("text", none, none));
+    writer = open("interpreted", O_WRONLY | O_APPEND);
+    TRY(execve("interpreted", none, none));
+    close(writer);
+    TRY(execve("interpreted", none, none));
+    fflush(stdout);
+    if (fork() == 0) {
+        close(0);
+        execve("program", waits, none);
+        _exit(1);
+    }
+    wait(&status);
+    printf("and now: %s\n", ending(status));
+    TRY(close(open("program", O_WRONLY)));
+}
+
 /* Another user, in a child: what root may do and others not. */
 static void permissions(void)
 {
@@ -499,11 +590,13 @@ static void put(const char *name, const char *content, int mode)
     chmod(name, mode);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
     int status;
     char place[] = "/tmp/errnosXXXXXX";
     struct rlimit files = {1024, 4096};
+    if (count > 1 && strcmp(arguments[1], "wait") == 0)
+        return read(0, bytes, 1) > 0 ? 2 : 7;
     setvbuf(stdout, NULL, _IOLBF, 0);
     umask(022);
     setrlimit(RLIMIT_NOFILE, &files);
@@ -531,6 +624,7 @@ int main(void)
     memory();
     sockets();
     streams();
+    programs();
     fflush(stdout);
     if (fork() == 0)
         permissions();

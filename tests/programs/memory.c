@@ -395,6 +395,14 @@ static void forks(void)
         _exit(untouched[PAGE]);
     wait_for(child);
     printf("not wiped here: %d\n", untouched[PAGE]);
+    madvise(untouched, PAGE, MADV_DOFORK);
+    madvise(untouched + PAGE, PAGE, MADV_KEEPONFORK);
+    child = fork();
+    if (child == 0)
+        _exit(strcmp(rights(untouched), "rw-p") + untouched[PAGE]);
+    wait_for(child);
+    printf("wiping shared memory: %s\n",
+           madvise(shared, PAGE, MADV_WIPEONFORK) ? errno_name(errno) : "0");
 }
 
 /* -- limits */
@@ -421,6 +429,14 @@ static void limits(void)
         long now = syscall(SYS_brk, 0);
         printf("beyond RLIMIT_DATA: %s\n",
                syscall(SYS_brk, now + (8 << 20)) == now ? "stays" : "moved");
+        /* What is private and writable counts, or becomes so. */
+        char *place = mmap(NULL, 2 << 20, BOTH, ANONYMOUS, -1, 0);
+        printf("private: %s, ", place == MAP_FAILED ? errno_name(errno) : "mapped");
+        place = mmap(NULL, 2 << 20, BOTH, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        printf("shared: %s, ", place == MAP_FAILED ? errno_name(errno) : "mapped");
+        place = mmap(NULL, 2 << 20, PROT_READ, ANONYMOUS, -1, 0);
+        printf("to be read: %s, ", place == MAP_FAILED ? errno_name(errno) : "mapped");
+        printf("written: %s\n", mprotect(place, 2 << 20, BOTH) ? errno_name(errno) : "yes");
         fflush(stdout);
         _exit(0);
     }

@@ -137,8 +137,7 @@ fn page_fault(frame: &mut TrapFrame) {
         FaultError::Forbidden => SigInfo::fault(linux::SIGSEGV, info::SEGV_ACCERR, address),
         FaultError::BeyondEnd => SigInfo::fault(linux::SIGBUS, info::BUS_ADRERR, address),
         FaultError::OutOfMemory => {
-            crate::warn!("process {} ends: out of memory", thread.process().id());
-            thread.process().send_signal(linux::SIGKILL);
+            crate::task::oom::relieve(&thread);
             return;
         }
     };

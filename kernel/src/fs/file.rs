@@ -9,6 +9,7 @@ use linux_raw_sys::general as linux;
 use spin::Once;
 
 use super::path::Location;
+use super::text::TextClaim;
 use crate::errno::{Errno, Result};
 use crate::memory::object::MemoryObject;
 use crate::memory::user::{Destination, Source};
@@ -143,6 +144,8 @@ pub struct OpenFile {
     /// What `/proc/self/fd/N` links to: a path, or `pipe:[ino]` and the like. A path is
     /// made up when it is first asked for.
     name: Once<Vec<u8>>,
+    /// The right to write a file that could be run, or the other way round.
+    _claim: Option<TextClaim>,
 }
 
 impl OpenFile {
@@ -155,18 +158,31 @@ impl OpenFile {
             status: AtomicU32::new(flags),
             location: None,
             name: Once::initialized(name),
+            _claim: None,
         })
     }
 
     /// As [`OpenFile::new`], for an object that was found at `location`.
     #[must_use]
     pub fn at(object: Arc<dyn FileObject>, flags: u32, location: Location) -> Arc<Self> {
+        Self::claiming(object, flags, location, None)
+    }
+
+    /// As [`OpenFile::at`], with a claim that it holds while it lives.
+    #[must_use]
+    pub fn claiming(
+        object: Arc<dyn FileObject>,
+        flags: u32,
+        location: Location,
+        claim: Option<TextClaim>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             object,
             position: SleepMutex::new(0),
             status: AtomicU32::new(flags),
             name: Once::new(),
             location: Some(location),
+            _claim: claim,
         })
     }
 

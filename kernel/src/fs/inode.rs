@@ -13,6 +13,7 @@ use super::extended::ExtendedAttributes;
 use super::file::FileObject;
 use super::locks::FileLocks;
 use super::path::Location;
+use super::text::TextUse;
 use crate::errno::{Errno, Result};
 
 /// The file types of `st_mode`.
@@ -349,6 +350,11 @@ pub trait Inode: Any + Send + Sync {
 
     /// Advisory locks, where the file can have them.
     fn locks(&self) -> Option<&FileLocks> {
+        None
+    }
+
+    /// Whether it is written or run, where it can be a program.
+    fn text_use(&self) -> Option<&TextUse> {
         None
     }
 

@@ -2,8 +2,8 @@
 //!
 //! - [`file`]: open file descriptions. [`table`]: a process's descriptors. [`context`]:
 //!   its root, working directory and umask.
-//! - [`inode`], [`path`], [`mount`], [`open`], [`permission`], [`locks`], [`extended`]:
-//!   what all file systems share.
+//! - [`inode`], [`path`], [`mount`], [`open`], [`permission`], [`locks`], [`extended`],
+//!   [`text`]: what all file systems share.
 //! - [`tmpfs`] (the root and all that is writable), [`pseudo`] with [`procfs`] and
 //!   [`sysfs`] (made up when they are read), [`devices`] (/dev).
 //! - [`archive`]: the boot archive becomes the root file system.
@@ -36,6 +36,7 @@ pub mod signalfd;
 pub mod socket;
 pub mod sysfs;
 pub mod table;
+pub mod text;
 pub mod timerfd;
 pub mod tmpfs;
 pub mod tty;
@@ -163,7 +164,7 @@ pub fn lookup(path: &[u8]) -> Result<Location> {
 ///
 /// # Errors
 /// Those of `execve(2)` for the path: `EACCES` where it is no regular file or nobody may
-/// run it.
+/// run it, `ETXTBSY` where somebody writes it. Nobody will while the description lives.
 pub fn open_for_exec(path: &[u8]) -> Result<Arc<OpenFile>> {
     open_for_exec_from(&base(), path)
 }
@@ -179,8 +180,9 @@ pub fn open_for_exec_from(base: &Base, path: &[u8]) -> Result<Arc<OpenFile>> {
         return Err(Errno::EACCES);
     }
     permission::check(&*location.inode, &base.caller, permission::Access::EXECUTE)?;
+    let claim = text::TextClaim::to_run(&location.inode)?;
     let object = location.inode.clone().open(linux::O_RDONLY)?;
-    Ok(OpenFile::at(object, linux::O_RDONLY, location))
+    Ok(OpenFile::claiming(object, linux::O_RDONLY, location, claim))
 }
 
 /// Binds a socket to `path`: makes the inode that [`connect_socket`] finds.

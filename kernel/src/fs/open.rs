@@ -8,6 +8,7 @@ use super::file::{FileObject, OpenFile};
 use super::inode::{Inode, Kind, NewContent, NewInode};
 use super::path::{Base, LastName, Link, Location, Place, Walk, find};
 use super::permission::{self, Access};
+use super::text::TextClaim;
 use crate::errno::{Errno, Result};
 
 /// Flags that mean something here; others are ignored, as Linux ignores them.
@@ -45,8 +46,10 @@ pub fn open(base: &Base, path: &[u8], flags: u32, permissions: u32) -> Result<Ar
     }
     let found = find_or_create(base, path, flags, permissions)?;
     if found.is_new {
+        let claim = claim_to_write(&found.location.inode, flags)?;
         let object = found.location.inode.clone().open(flags)?;
-        return Ok(OpenFile::at(object, flags & !MOMENTARY, found.location));
+        let flags = flags & !MOMENTARY;
+        return Ok(OpenFile::claiming(object, flags, found.location, claim));
     }
     open_location(base, found.location, flags, found.must_be_directory)
 }
@@ -222,11 +225,33 @@ pub fn open_location(
     if flags & linux::O_NOATIME != 0 && !base.caller.owns(&inode.metadata()) {
         return Err(Errno::EPERM);
     }
+    let claim = claim_to_write(&inode, flags)?;
     let object = inode.clone().open(flags)?;
     if truncates && kind == Kind::File {
-        inode.truncate(0)?;
+        truncate(&inode, 0)?;
     }
-    Ok(OpenFile::at(object, flags & !MOMENTARY, location))
+    Ok(OpenFile::claiming(
+        object,
+        flags & !MOMENTARY,
+        location,
+        claim,
+    ))
+}
+
+fn claim_to_write(inode: &Arc<dyn Inode>, flags: u32) -> Result<Option<TextClaim>> {
+    if flags & linux::O_ACCMODE == linux::O_RDONLY {
+        return Ok(None);
+    }
+    TextClaim::to_write(inode)
+}
+
+/// Sets a file's length; for whoever has no description that may write.
+///
+/// # Errors
+/// `ETXTBSY` while it runs; those of `truncate(2)`.
+pub fn truncate(inode: &Arc<dyn Inode>, length: u64) -> Result<()> {
+    let _claim = TextClaim::to_write(inode)?;
+    inode.truncate(length)
 }
 
 /// `O_TMPFILE`: `path` names the directory.
@@ -240,12 +265,14 @@ fn open_unnamed(base: &Base, path: &[u8], flags: u32, permissions: u32) -> Resul
     let is_linkable = flags & linux::O_EXCL == 0;
     let inode = directory.create_unnamed(new_file(base, &directory, permissions), is_linkable)?;
     let name = format!("#{}", inode.identity().1).into_bytes();
+    let claim = claim_to_write(&inode, flags)?;
     let object = inode.clone().open(flags)?;
     let place = Some(Place { directory, name });
-    Ok(OpenFile::at(
+    Ok(OpenFile::claiming(
         object,
         flags & !MOMENTARY,
         Location { inode, place },
+        claim,
     ))
 }
 

@@ -9,6 +9,7 @@ use linux_raw_sys::general as linux;
 use super::file::OpenFile;
 use super::locks::{Family, Owner};
 use crate::errno::{Errno, Result};
+use crate::memory::pressure;
 use crate::sync::IrqLock;
 use formats::record_locks::Range;
 
@@ -120,7 +121,7 @@ impl FdTable {
     /// Gives `file` the lowest free descriptor.
     ///
     /// # Errors
-    /// `EMFILE`, `ENOMEM`.
+    /// `EMFILE`, `ENFILE` (memory is short), `ENOMEM`.
     pub fn install(&self, file: Arc<OpenFile>, closes_on_exec: bool) -> Result<usize> {
         self.install_from(file, 0, closes_on_exec)
     }
@@ -128,13 +129,14 @@ impl FdTable {
     /// Gives `file` the lowest free descriptor that is not below `minimum`.
     ///
     /// # Errors
-    /// `EMFILE`, `ENOMEM`.
+    /// As [`FdTable::install`].
     pub fn install_from(
         &self,
         file: Arc<OpenFile>,
         minimum: usize,
         closes_on_exec: bool,
     ) -> Result<usize> {
+        pressure::check_room(Errno::ENFILE)?;
         let limit = limit();
         let entry = Entry {
             file,

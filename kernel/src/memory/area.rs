@@ -20,6 +20,15 @@ bitflags! {
         /// Instruction fetches.
         const EXECUTE = 4;
     }
+
+    /// What a child does not find as it is (`madvise(2)`); mostly nothing.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct AtFork: u8 {
+        /// It is not mapped there (`MADV_DONTFORK`).
+        const LEFT = 1;
+        /// It is zeros there (`MADV_WIPEONFORK`).
+        const WIPED = 2;
+    }
 }
 
 /// What `/proc/PID/maps` calls an area.
@@ -61,9 +70,19 @@ pub struct Area {
     pub backing: Backing,
     /// Its name.
     pub name: AreaName,
+    /// What a child does not find as it is here.
+    pub at_fork: AtFork,
 }
 
 impl Area {
+    /// Whether it counts for `RLIMIT_DATA`: private, writable, and no stack.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        !self.is_shared
+            && self.protection.contains(Protection::WRITE)
+            && self.name != AreaName::Stack
+    }
+
     /// The object's page index for `address`.
     #[must_use]
     pub fn object_page(&self, offset: u64, address: usize) -> u64 {
@@ -95,6 +114,7 @@ impl Area {
             && self.allowed == next.allowed
             && self.is_shared == next.is_shared
             && self.name == next.name
+            && self.at_fork == next.at_fork
     }
 }
 
@@ -103,6 +123,7 @@ impl Area {
 pub struct AreaMap {
     areas: BTreeMap<usize, Area>,
     total: usize,
+    data: usize,
 }
 
 impl AreaMap {
@@ -146,6 +167,26 @@ impl AreaMap {
         self.total
     }
 
+    /// Bytes in those that [are data](Area::is_data).
+    #[must_use]
+    pub fn data(&self) -> usize {
+        self.data
+    }
+
+    /// Bytes of the range that lie in areas of this kind.
+    #[must_use]
+    pub fn bytes_within(&self, range: &Range<usize>, is_meant: impl Fn(&Area) -> bool) -> usize {
+        let first = self
+            .find(range.start)
+            .map_or(range.start, |area| area.start);
+        self.areas
+            .range(first..range.end.max(first))
+            .map(|(_, area)| area)
+            .filter(|area| is_meant(area))
+            .map(|area| area.end.min(range.end) - area.start.max(range.start))
+            .sum()
+    }
+
     /// Whether nothing lies in the range.
     #[must_use]
     pub fn is_free(&self, range: &Range<usize>) -> bool {
@@ -169,6 +210,9 @@ impl AreaMap {
     /// Adds an area where nothing is, joining it with its neighbours where it can.
     pub fn insert(&mut self, mut area: Area) {
         self.total += area.end - area.start;
+        if area.is_data() {
+            self.data += area.end - area.start;
+        }
         if let Some(lower) = self.below(area.start)
             && lower.is_continued_by(&area)
         {
@@ -201,10 +245,13 @@ impl AreaMap {
             .iter()
             .filter_map(|start| self.areas.remove(start))
             .collect();
-        self.total -= removed
-            .iter()
-            .map(|area| area.end - area.start)
-            .sum::<usize>();
+        for area in &removed {
+            let bytes = area.end - area.start;
+            self.total -= bytes;
+            if area.is_data() {
+                self.data -= bytes;
+            }
+        }
         removed
     }
 

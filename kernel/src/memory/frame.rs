@@ -149,6 +149,7 @@ pub fn init(boot: &BootInfo, reserved: &[Region]) -> Result<(), OutOfMemory> {
         free.untouched_count += 1;
         left += piece.end - piece.start;
     }
+    super::pressure::init(left);
     TOTAL.store(total, Ordering::Relaxed);
     BOOT.store(total - left, Ordering::Relaxed);
     for region in reserved {
@@ -217,6 +218,15 @@ fn usable_pieces(
 }
 
 impl FreeList {
+    fn available(&self) -> u64 {
+        let untouched = &self.untouched[..self.untouched_count];
+        let never_given: u64 = untouched
+            .iter()
+            .map(|(start, end)| u64::from(end - start))
+            .sum();
+        self.length as u64 + never_given
+    }
+
     fn pop(&mut self) -> Option<u32> {
         if self.head != 0 {
             let number = self.head - 1;
@@ -242,13 +252,18 @@ impl FreeList {
     }
 }
 
-fn take_number() -> Option<u32> {
+/// A free frame's number. The last ones are for who `may_use_reserve`.
+fn take_number(may_use_reserve: bool) -> Option<u32> {
     let interrupts_off = InterruptsOff::new();
     let Some(cache) = cpu::frames(&interrupts_off) else {
         return FREE.lock().pop();
     };
     if cache.length == 0 {
         let mut free = FREE.lock();
+        if free.available() <= super::pressure::reserved_frames() {
+            // No more than is asked for: others would empty the cache.
+            return if may_use_reserve { free.pop() } else { None };
+        }
         while cache.length < CORE_CACHE / 2 {
             let Some(number) = free.pop() else { break };
             cache.frames[cache.length] = number;
@@ -297,7 +312,7 @@ impl Frame {
     /// # Errors
     /// No frame is free.
     pub fn allocate(purpose: FrameUse) -> Result<Self, OutOfMemory> {
-        let number = take_number().ok_or(OutOfMemory)?;
+        let number = take_number(purpose == FrameUse::KernelHeap).ok_or(OutOfMemory)?;
         let entry = info(number);
         debug_assert_eq!(entry.references.load(Ordering::Relaxed), 0);
         entry.link.store(purpose as u32, Ordering::Relaxed);
@@ -470,10 +485,7 @@ pub fn memory_info() -> MemoryInfo {
 #[must_use]
 pub fn count_free() -> u64 {
     let free = FREE.lock();
-    let mut frames = free.length as u64;
-    for (start, end) in &free.untouched[..free.untouched_count] {
-        frames += u64::from(end - start);
-    }
+    let mut frames = free.available();
     drop(free);
     frames += cpu::cached_frames();
     frames * PAGE_SIZE as u64

@@ -8,6 +8,7 @@ pub mod heap;
 pub mod kernel_map;
 pub mod loaded;
 pub mod object;
+pub mod pressure;
 pub mod space;
 pub mod stacks;
 pub mod tables;

@@ -9,12 +9,12 @@ use smp::shootdown::{Batch, Pen, Translations};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
-use super::area::{Area, AreaMap, AreaName, Backing, Protection};
+use super::area::{Area, AreaMap, AreaName, AtFork, Backing, Protection};
 use super::object::MemoryObject;
 use super::tables::{Gather, KEPT, Tables};
 use super::tlb;
 use super::user::USER_END;
-use super::{PAGE_SIZE, frame};
+use super::{PAGE_SIZE, frame, pressure};
 use crate::errno::{Errno, Result};
 use crate::sync::{IrqLock, SleepMutex};
 
@@ -43,6 +43,7 @@ pub(super) struct Layout {
     /// The limits that matter here, in bytes: stack, data, address space.
     pub(super) stack_limit: usize,
     area_limit: u64,
+    data_limit: u64,
 }
 
 /// An address space. Its lock is held while page faults are served, so nothing that may
@@ -188,6 +189,7 @@ impl AddressSpace {
             mmap_top,
             stack_limit: 8 << 20,
             area_limit: u64::MAX,
+            data_limit: u64::MAX,
         };
         Ok(Self::with(translations, layout))
     }
@@ -230,11 +232,13 @@ impl AddressSpace {
         unsafe { gather.release() };
     }
 
-    /// The limits that this space enforces: stack size and all areas, in bytes.
-    pub fn set_limits(&self, stack: u64, areas: u64) {
+    /// The limits that this space enforces, in bytes: stack size, all areas, and those
+    /// that are private and writable.
+    pub fn set_limits(&self, stack: u64, areas: u64, data: u64) {
         let mut layout = self.layout.lock();
         layout.stack_limit = usize::try_from(stack).unwrap_or(usize::MAX).min(1 << 40);
         layout.area_limit = areas;
+        layout.data_limit = data;
     }
 
     /// Maps an area; its first address.
@@ -252,24 +256,14 @@ impl AddressSpace {
         if request.reserve && is_private_write && length as u64 > frame::memory_info().total {
             return Err(Errno::ENOMEM);
         }
+        pressure::check_room(Errno::ENOMEM)?;
         if let Backing::Object(object, _) = &request.backing {
             object.note_mapped();
         }
         let mut layout = self.layout.lock();
         let start = layout.place(&request, length)?;
         let range = page_range(start, length)?;
-        let replaced = match request.placement {
-            Placement::Replace => layout.overlap(&range),
-            _ => 0,
-        };
-        let total = (layout.areas.total() - replaced + length) as u64;
-        if total > layout.area_limit || layout.areas.count() >= MAX_AREAS {
-            return Err(Errno::ENOMEM);
-        }
-        if request.placement == Placement::Replace {
-            self.unmap_locked(&mut layout, &range)?;
-        }
-        layout.areas.insert(Area {
+        let area = Area {
             start: range.start,
             end: range.end,
             protection: request.protection,
@@ -277,7 +271,13 @@ impl AddressSpace {
             is_shared: request.is_shared,
             backing: request.backing,
             name: request.name,
-        });
+            at_fork: AtFork::empty(),
+        };
+        layout.check_limits(&area, request.placement == Placement::Replace)?;
+        if request.placement == Placement::Replace {
+            self.unmap_locked(&mut layout, &range)?;
+        }
+        layout.areas.insert(area);
         Ok(start)
     }
 
@@ -311,7 +311,8 @@ impl AddressSpace {
     /// `mprotect`.
     ///
     /// # Errors
-    /// `EINVAL` (alignment), `ENOMEM` (a hole), `EACCES` (a file not open for that).
+    /// `EINVAL` (alignment), `ENOMEM` (a hole, a limit), `EACCES` (a file not open for
+    /// that).
     pub fn protect(&self, start: usize, length: usize, protection: Protection) -> Result<()> {
         if !start.is_multiple_of(PAGE_SIZE) {
             return Err(Errno::EINVAL);
@@ -329,6 +330,14 @@ impl AddressSpace {
         };
         if layout.areas.iter().find(forbidden).is_some() {
             return Err(Errno::EACCES);
+        }
+        if protection.contains(Protection::WRITE) {
+            let more = layout.areas.bytes_within(&range, |area| {
+                !area.is_data() && !area.is_shared && area.name != AreaName::Stack
+            });
+            if more > 0 {
+                layout.check_data(more)?;
+            }
         }
         for mut area in layout.areas.remove(&range) {
             area.protection = protection;
@@ -442,6 +451,9 @@ impl AddressSpace {
             }
             let growth = page_range(old_range.end, new_length - old_size)?;
             layout.check_growth(new_length - old_size)?;
+            if area.is_data() {
+                layout.check_data(new_length - old_size)?;
+            }
             if old_range.end == area.end && layout.areas.is_free(&growth) {
                 let mut more = area.clone();
                 if let Backing::Object(_, offset) = &mut more.backing {
@@ -536,10 +548,10 @@ impl AddressSpace {
     }
 
     /// `brk`: moves the break if it can; where it is then.
-    pub fn set_break(&self, wanted: usize, data_limit: u64) -> usize {
+    pub fn set_break(&self, wanted: usize) -> usize {
         let mut layout = self.layout.lock();
         let old = layout.break_end;
-        if wanted < layout.break_start || (wanted - layout.break_start) as u64 > data_limit {
+        if wanted < layout.break_start || (wanted - layout.break_start) as u64 > layout.data_limit {
             return old;
         }
         let (Some(old_page), Some(new_page)) = (page_up(old), page_up(wanted)) else {
@@ -558,6 +570,7 @@ impl AddressSpace {
             if new_page > USER_END
                 || !layout.areas.is_free(&with_gap)
                 || layout.check_growth(range.len()).is_err()
+                || layout.check_data(range.len()).is_err()
             {
                 return old;
             }
@@ -569,10 +582,41 @@ impl AddressSpace {
                 is_shared: false,
                 backing: Backing::Anonymous,
                 name: AreaName::Heap,
+                at_fork: AtFork::empty(),
             });
         }
         layout.break_end = wanted;
         wanted
+    }
+
+    /// `madvise(MADV_DONTFORK)` and its like: how children find the range.
+    ///
+    /// # Errors
+    /// `ENOMEM` where the range has a hole; `EINVAL` for wiping what is no private
+    /// anonymous memory.
+    pub fn set_at_fork(
+        &self,
+        start: usize,
+        length: usize,
+        at_fork: AtFork,
+        is_set: bool,
+    ) -> Result<()> {
+        let range = page_range(start, length)?;
+        let mut layout = self.layout.lock();
+        if is_set && at_fork == AtFork::WIPED {
+            let others = layout.areas.bytes_within(&range, |area| {
+                area.is_shared || matches!(area.backing, Backing::Object(..))
+            });
+            if others > 0 {
+                return Err(Errno::EINVAL);
+            }
+        }
+        let is_whole = layout.areas.covers(&range);
+        for mut area in layout.areas.remove(&range) {
+            area.at_fork.set(at_fork, is_set);
+            layout.areas.insert(area);
+        }
+        is_whole.then_some(()).ok_or(Errno::ENOMEM)
     }
 
     /// A copy for a child: same areas, shared tables, copy-on-write.
@@ -581,13 +625,26 @@ impl AddressSpace {
     /// No frame is free.
     pub fn fork(&self) -> Result<Arc<Self>> {
         let mut layout = self.layout.lock();
-        let tables = layout.tables.share()?;
+        let mut tables = layout.tables.share()?;
         let mut gather = Gather::new();
         gather.note_all_narrowed();
         self.finish(&mut layout.pen, &mut gather);
+        let mut areas = layout.areas.clone();
+        let not_kept = |area: &&Area| !area.at_fork.is_empty();
+        for area in layout.areas.iter().filter(not_kept) {
+            let range = area.start..area.end;
+            let mut gather = Gather::new();
+            let result = tables.unmap(range.start, range.end, &mut gather);
+            // SAFETY: these are the child's tables, which no core has ever loaded.
+            unsafe { gather.release() };
+            result?;
+            if area.at_fork.contains(AtFork::LEFT) {
+                drop(areas.remove(&range));
+            }
+        }
         let (translations, pen) = new_translations();
         let copy = Layout {
-            areas: layout.areas.clone(),
+            areas,
             tables,
             pen,
             break_start: layout.break_start,
@@ -595,6 +652,7 @@ impl AddressSpace {
             mmap_top: layout.mmap_top,
             stack_limit: layout.stack_limit,
             area_limit: layout.area_limit,
+            data_limit: layout.data_limit,
         };
         Ok(Self::with(translations, copy))
     }
@@ -724,15 +782,35 @@ impl Layout {
         Ok(at)
     }
 
-    fn overlap(&self, range: &Range<usize>) -> usize {
-        self.areas
-            .iter()
-            .map(|area| {
-                area.end
-                    .min(range.end)
-                    .saturating_sub(area.start.max(range.start))
-            })
-            .sum()
+    /// Whether the limits have room for `area`, in the place of what is there now if it
+    /// `replaces` that.
+    fn check_limits(&self, area: &Area, replaces: bool) -> Result<()> {
+        let range = area.start..area.end;
+        let gone = |is_meant: fn(&Area) -> bool| {
+            if replaces {
+                self.areas.bytes_within(&range, is_meant)
+            } else {
+                0
+            }
+        };
+        let total = self.areas.total() - gone(|_| true) + range.len();
+        let data = self.areas.data() - gone(Area::is_data) + range.len();
+        if total as u64 > self.area_limit
+            || (area.is_data() && data as u64 > self.data_limit)
+            || self.areas.count() >= MAX_AREAS
+        {
+            return Err(Errno::ENOMEM);
+        }
+        Ok(())
+    }
+
+    /// Whether `RLIMIT_DATA` has room for so many more bytes.
+    fn check_data(&self, bytes: usize) -> Result<()> {
+        let data = self.areas.data().checked_add(bytes).ok_or(Errno::ENOMEM)?;
+        if data as u64 > self.data_limit {
+            return Err(Errno::ENOMEM);
+        }
+        Ok(())
     }
 
     pub(super) fn check_growth(&self, bytes: usize) -> Result<()> {

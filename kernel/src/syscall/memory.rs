@@ -6,7 +6,7 @@ use smp::shootdown::Cores;
 use crate::cpu;
 use crate::errno::{Errno, Result};
 use crate::memory::PAGE_SIZE;
-use crate::memory::area::{AreaName, Backing, Protection};
+use crate::memory::area::{AreaName, AtFork, Backing, Protection};
 use crate::memory::object::MemoryObject;
 use crate::memory::space::{Placement, Request};
 use crate::memory::{tlb, user};
@@ -154,10 +154,7 @@ fn mremap([old, old_length, new_length, flags, new, _]: [usize; 6]) -> Result<us
 }
 
 fn brk([wanted, ..]: [usize; 6]) -> Result<usize> {
-    let process = task::current_process();
-    Ok(process
-        .space()
-        .set_break(wanted, process.limit(linux::RLIMIT_DATA).0))
+    Ok(task::current_process().space().set_break(wanted))
 }
 
 fn madvise([address, length, advice, ..]: [usize; 6]) -> Result<usize> {
@@ -169,6 +166,10 @@ fn madvise([address, length, advice, ..]: [usize; 6]) -> Result<usize> {
             task::current_process().space().discard(address, length)?;
             Ok(0)
         }
+        linux::MADV_DONTFORK => at_fork(address, length, AtFork::LEFT, true),
+        linux::MADV_DOFORK => at_fork(address, length, AtFork::LEFT, false),
+        linux::MADV_WIPEONFORK => at_fork(address, length, AtFork::WIPED, true),
+        linux::MADV_KEEPONFORK => at_fork(address, length, AtFork::WIPED, false),
         linux::MADV_NORMAL
         | linux::MADV_RANDOM
         | linux::MADV_SEQUENTIAL
@@ -192,6 +193,13 @@ fn madvise([address, length, advice, ..]: [usize; 6]) -> Result<usize> {
         }
         _ => Err(Errno::EINVAL),
     }
+}
+
+fn at_fork(address: usize, length: usize, at_fork: AtFork, is_set: bool) -> Result<usize> {
+    task::current_process()
+        .space()
+        .set_at_fork(address, length, at_fork, is_set)?;
+    Ok(0)
 }
 
 fn mincore([address, length, vector, ..]: [usize; 6]) -> Result<usize> {

@@ -179,10 +179,23 @@ fn require_superuser() -> Result<()> {
 
 fn clock_nanosleep([id, flags, request, remaining, ..]: [usize; 6]) -> Result<usize> {
     let clock = Clock::from_id(id as i32)?;
-    if matches!(clock, Clock::Thread(_)) {
-        return Err(Errno::EINVAL);
+    // Clocks that Linux has no way to sleep on.
+    if matches!(
+        id as u32,
+        linux::CLOCK_THREAD_CPUTIME_ID
+            | linux::CLOCK_MONOTONIC_RAW
+            | linux::CLOCK_REALTIME_COARSE
+            | linux::CLOCK_MONOTONIC_COARSE
+    ) {
+        return Err(Errno::EOPNOTSUPP);
     }
     let nanos = read_timespec(request)?;
+    // Its own time stands still while a thread sleeps.
+    if let Clock::Thread(target) = clock
+        && (target == 0 || target == task::current().id())
+    {
+        return Err(Errno::EINVAL);
+    }
     if flags as u32 & linux::TIMER_ABSTIME != 0 {
         return sleep_until(clock.instant(nanos), None);
     }

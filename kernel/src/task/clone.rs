@@ -12,7 +12,7 @@ use crate::cpu::control;
 use crate::cpu::entry::TrapFrame;
 use crate::errno::{Errno, Result};
 use crate::fs::{FdTable, pidfd};
-use crate::memory::user;
+use crate::memory::{pressure, user};
 use crate::sync::InterruptsOff;
 
 /// What is asked for (`struct clone_args`).
@@ -74,6 +74,8 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
         return Err(Errno::EINVAL);
     }
     let parent = super::current();
+    pressure::check_room(Errno::ENOMEM)?;
+    check_count(parent.process())?;
     let id = process::new_id()?;
     let child_process = if is_thread {
         parent.process().clone()
@@ -135,12 +137,26 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
     Ok(id)
 }
 
-fn new_process(id: u32, parent: &Thread, request: &Request) -> Result<Arc<Process>> {
-    let old = parent.process();
-    let (limit, _) = old.limit(linux::RLIMIT_NPROC);
-    if process::thread_count() as u64 >= limit {
+/// `RLIMIT_NPROC` counts the threads of a user, and does not count for the superuser.
+fn check_count(process: &Process) -> Result<()> {
+    let (limit, _) = process.limit(linux::RLIMIT_NPROC);
+    let user = process.credentials().uid;
+    if user == 0 || process::thread_count() as u64 <= limit {
+        return Ok(());
+    }
+    let threads: usize = process::all()
+        .iter()
+        .filter(|other| other.credentials().uid == user)
+        .map(|other| other.thread_count())
+        .sum();
+    if threads as u64 >= limit {
         return Err(Errno::EAGAIN);
     }
+    Ok(())
+}
+
+fn new_process(id: u32, parent: &Thread, request: &Request) -> Result<Arc<Process>> {
+    let old = parent.process();
     let flags = request.flags;
     let space = if has(flags, linux::CLONE_VM) {
         old.space()

@@ -4,8 +4,8 @@ use core::arch::x86_64::__cpuid;
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use formats::elf::{self, Program as Elf, Segment};
-use linux_raw_sys::auxvec;
+use formats::elf::{self, Header, Program as Elf, Segment};
+use linux_raw_sys::{auxvec, general as linux};
 
 use super::process::{self, Process, Program};
 use super::thread::Thread;
@@ -18,7 +18,7 @@ use crate::entropy;
 use crate::errno::{Errno, Result};
 use crate::fs::{self, OpenFile};
 use crate::memory::area::{AreaName, Backing, Protection};
-use crate::memory::space::{AddressSpace, Placement, Request, STACK_TOP};
+use crate::memory::space::{AddressSpace, LOWEST, Placement, Request, STACK_TOP};
 use crate::memory::user::{Destination, USER_END};
 use crate::memory::{PAGE_SIZE, loaded};
 use crate::sync::InterruptsOff;
@@ -35,7 +35,7 @@ pub const ARGUMENT_LIMIT: usize = 2 << 20;
 pub const STRING_LIMIT: usize = 32 * PAGE_SIZE;
 /// Scripts may name scripts as interpreters so deep.
 const SCRIPT_DEPTH: usize = 4;
-/// Length of a `#!` line that is looked at.
+/// Bytes at a file's start that a `#!` line must fit in, as on Linux.
 const SCRIPT_LINE: usize = 256;
 
 /// RFLAGS in user mode: interrupts on, and the bit that is always one.
@@ -59,12 +59,87 @@ struct Image {
     program: Program,
 }
 
-fn read_start(file: &OpenFile, limit: usize) -> Result<Vec<u8>> {
+/// The bytes at `offset`, up to `limit` of them.
+fn read_up_to(file: &OpenFile, offset: u64, limit: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; limit];
     let mut to = Destination::kernel(&mut bytes);
-    let length = file.object.read_at(file, 0, &mut to)?;
+    let length = file.object.read_at(file, offset, &mut to)?;
     bytes.truncate(length);
     Ok(bytes)
+}
+
+/// The `length` bytes at `offset`, as Linux reads headers: `EIO` where they are not all
+/// there, `EINVAL` where they could not be.
+fn read_all(file: &OpenFile, offset: u64, length: usize) -> Result<Vec<u8>> {
+    offset
+        .checked_add(length as u64)
+        .filter(|end| *end <= i64::MAX as u64)
+        .ok_or(Errno::EINVAL)?;
+    let bytes = read_up_to(file, offset, length)?;
+    if bytes.len() == length {
+        Ok(bytes)
+    } else {
+        Err(Errno::EIO)
+    }
+}
+
+/// An open ELF file.
+struct ElfFile {
+    file: Arc<OpenFile>,
+    elf: Elf,
+}
+
+impl ElfFile {
+    /// Reads the headers of a file that begins with `start`.
+    fn read(file: Arc<OpenFile>, start: &[u8]) -> core::result::Result<Self, elf::Error> {
+        let header = Header::parse(start)?;
+        let table = read_all(&file, header.table_offset, header.table_length())
+            .map_err(|_| elf::Error::Malformed)?;
+        let elf = Elf::parse(&header, &table)?;
+        Ok(Self { file, elf })
+    }
+
+    /// What its interpreter is, if it names one.
+    fn interpreter(&self, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Result<Option<Self>> {
+        let Some((offset, length)) = self.elf.interpreter else {
+            return Ok(None);
+        };
+        if !(2..=u64::from(linux::PATH_MAX)).contains(&length) {
+            return Err(Errno::ENOEXEC);
+        }
+        let mut path = read_all(&self.file, offset, length as usize)?;
+        if path.pop() != Some(0) {
+            return Err(Errno::ENOEXEC);
+        }
+        path.truncate(
+            path.iter()
+                .position(|byte| *byte == 0)
+                .unwrap_or(path.len()),
+        );
+        if path.is_empty() {
+            // For Linux that is the working directory, which is no program.
+            return Err(Errno::EACCES);
+        }
+        let file = open(&path)?;
+        let start = read_all(&file, 0, elf::HEADER_SIZE)?;
+        Self::read(file, &start)
+            .map(Some)
+            .map_err(|_| Errno::ELIBBAD)
+    }
+
+    /// Maps all segments; the page-aligned end of the last.
+    fn map(&self, space: &Arc<AddressSpace>, base: u64) -> Result<usize> {
+        let length = self.file.object.memory()?.length();
+        let user = LOWEST as u64..USER_END as u64;
+        let segments = self.elf.segments(length, user);
+        let segments = segments.map_err(|_| Errno::ENOEXEC)?;
+        let name: Arc<[u8]> = Arc::from(self.file.name());
+        let mut end = 0;
+        for segment in &segments {
+            end = map_segment(space, segment, &self.file, &name, base)?;
+        }
+        Ok(end)
+    }
 }
 
 /// Follows `#!` lines until an ELF file is found.
@@ -74,11 +149,10 @@ fn open_program(
 ) -> Result<(Arc<OpenFile>, Vec<u8>)> {
     for _ in 0..=SCRIPT_DEPTH {
         let file = open(&call.path)?;
-        let start = read_start(&file, elf::HEADER_SIZE)?;
+        let start = read_up_to(&file, 0, SCRIPT_LINE)?;
         let Some(line) = start.strip_prefix(b"#!") else {
             return Ok((file, start));
         };
-        let line = &line[..line.len().min(SCRIPT_LINE)];
         let end = line
             .iter()
             .position(|byte| *byte == b'\n')
@@ -114,8 +188,9 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
     }
     let script = call.path.clone();
     let (file, start) = open_program(call, open)?;
-    let length = file.object.memory()?.length();
-    let elf = elf::parse(&start, length, USER_END as u64).map_err(|_| Errno::ENOEXEC)?;
+    let program_file = ElfFile::read(file, &start).map_err(|_| Errno::ENOEXEC)?;
+    let interpreter = program_file.interpreter(open)?;
+    let elf = &program_file.elf;
     let mut random = [0_u64; 3];
     for word in &mut random {
         *word = entropy::word();
@@ -126,58 +201,32 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
     } else {
         0
     };
-    let end = map_segments(&space, &elf, &file, base)?;
+    let end = program_file.map(&space, base)?;
     let mut entry = elf.entry.wrapping_add(base);
     let mut interpreter_base = 0;
-    if let Some((offset, length)) = elf.interpreter {
+    if let Some(interpreter) = &interpreter {
         interpreter_base = INTERPRETER_BASE + (random[1] >> 32 & 0xffff) * PAGE_SIZE as u64;
-        entry = load_interpreter(&space, &file, offset, length, interpreter_base, open)?;
+        let offset = if interpreter.elf.is_relocatable {
+            interpreter_base
+        } else {
+            0
+        };
+        interpreter.map(&space, offset)?;
+        entry = interpreter.elf.entry.wrapping_add(offset);
     }
-    space.set_break_start(end + (random[2] as usize % 0x2000) * PAGE_SIZE);
+    space.set_break_start(end.max(LOWEST) + (random[2] as usize % 0x2000) * PAGE_SIZE);
     let (stack_pointer, mut program) =
-        build_stack(&space, call, &elf, base, interpreter_base, entry, &script)?;
-    program.executable = file.location().cloned();
+        build_stack(&space, call, elf, base, interpreter_base, entry, &script)?;
     if entry as usize >= USER_END {
         return Err(Errno::ENOEXEC);
     }
+    program.executable = Some(program_file.file);
     Ok(Image {
         space,
         entry,
         stack_pointer,
         program,
     })
-}
-
-fn load_interpreter(
-    space: &Arc<AddressSpace>,
-    file: &OpenFile,
-    offset: u64,
-    length: u64,
-    base: u64,
-    open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>,
-) -> Result<u64> {
-    let mut path = vec![0; length as usize];
-    let read = file
-        .object
-        .read_at(file, offset, &mut Destination::kernel(&mut path))?;
-    path.truncate(read.min(path.iter().position(|byte| *byte == 0).unwrap_or(read)));
-    let interpreter = open(&path)?;
-    let start = read_start(&interpreter, elf::HEADER_SIZE)?;
-    let length = interpreter.object.memory()?.length();
-    let elf = elf::parse(&start, length, USER_END as u64).map_err(|_| Errno::ENOEXEC)?;
-    let base = if elf.is_relocatable { base } else { 0 };
-    map_segments(space, &elf, &interpreter, base)?;
-    Ok(elf.entry.wrapping_add(base))
-}
-
-/// Maps all segments; the page-aligned end of the last.
-fn map_segments(space: &Arc<AddressSpace>, elf: &Elf, file: &OpenFile, base: u64) -> Result<usize> {
-    let name: Arc<[u8]> = Arc::from(file.name());
-    let mut end = 0;
-    for segment in &elf.segments {
-        end = map_segment(space, segment, file, &name, base)?;
-    }
-    Ok(end)
 }
 
 fn map_segment(
@@ -188,7 +237,9 @@ fn map_segment(
     base: u64,
 ) -> Result<usize> {
     let mut protection = Protection::empty();
-    protection.set(Protection::READ, segment.is_readable);
+    // x86 has no pages that can be written or executed but not read.
+    let is_readable = segment.is_readable || segment.is_writable || segment.is_executable;
+    protection.set(Protection::READ, is_readable);
     protection.set(Protection::WRITE, segment.is_writable);
     protection.set(Protection::EXECUTE, segment.is_executable);
     let address = segment.address.wrapping_add(base) as usize;

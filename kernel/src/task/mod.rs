@@ -6,6 +6,7 @@ pub mod exec;
 pub mod exit;
 pub mod futex;
 pub mod idle;
+pub mod oom;
 pub mod process;
 pub mod scheduler;
 pub mod signal;

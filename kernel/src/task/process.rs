@@ -12,7 +12,7 @@ use super::signal::{ProcessSignals, SigInfo};
 use super::thread::Thread;
 use crate::errno::{Errno, Result};
 use crate::fs::path::Location;
-use crate::fs::{FdTable, FsContext};
+use crate::fs::{FdTable, FsContext, OpenFile};
 use crate::memory::space::AddressSpace;
 use crate::sync::{IrqLock, SleepMutex, WaitQueue};
 use crate::time::Instant;
@@ -41,8 +41,9 @@ fn default_limits() -> [Limit; LIMITS] {
 /// What `/proc` tells about the program.
 #[derive(Clone)]
 pub struct Program {
-    /// The ELF file; None before there is a program, and after the end.
-    pub executable: Option<Location>,
+    /// The ELF file, which nobody can write while it runs; None before there is a
+    /// program, and after the end.
+    pub executable: Option<Arc<OpenFile>>,
     /// User addresses of the argument strings: first byte, byte after the last.
     pub arguments: (usize, usize),
     /// The same for the environment.
@@ -375,6 +376,7 @@ impl Process {
             space.set_limits(
                 self.limit(linux::RLIMIT_STACK).0,
                 self.limit(linux::RLIMIT_AS).0,
+                self.limit(linux::RLIMIT_DATA).0,
             );
         }
     }
@@ -403,7 +405,8 @@ impl Process {
     /// Where the program was found; None once it has ended.
     #[must_use]
     pub fn executable(&self) -> Option<Location> {
-        self.program.lock().executable.clone()
+        let program = self.program.lock();
+        program.executable.as_ref()?.location().cloned()
     }
 
     /// Where the argument strings lie.

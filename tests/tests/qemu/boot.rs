@@ -17,6 +17,33 @@ const FAULTS: &[(&str, &str)] = &[
     ("machine-check", "machine check"),
 ];
 
+/// Times one child and then two beside each other, each on a core of its own; prints how
+/// much longer two took, up to the first good answer.
+const BESIDE: &str = "\
+import os, time
+def busy(core):
+    os.sched_setaffinity(0, {core})
+    time.sleep(0.01)
+    began = time.monotonic()
+    sum(i * i for i in range(100000))
+    return time.monotonic() - began
+def side_by_side(count):
+    read, write = os.pipe()
+    for core in range(count):
+        if os.fork() == 0:
+            os.write(write, b'%f\\n' % busy(core))
+            os._exit(0)
+    for _ in range(count): os.wait()
+    times = [float(line) for line in os.read(read, 4096).split()]
+    os.close(read); os.close(write)
+    return max(times)
+side_by_side(2)
+for attempt in range(8):
+    ratio = side_by_side(2) / side_by_side(1)
+    print(ratio)
+    if ratio < 1.5: break
+";
+
 pub fn add(mut tier: Tier) -> Tier {
     for cores in [1, 2, 4, 8, 16, 64] {
         tier = tier.test(format!("boot: {cores} cores are counted"), move || {
@@ -86,22 +113,32 @@ pub fn add(mut tier: Tier) -> Tier {
         || {
             let code = "\
 import os, roentgen, time
-def busy(_): return sum(i * i for i in range(60000))
-def side_by_side(count):
-    began = time.monotonic()
-    read, write = os.pipe()
-    for child in range(count):
-        if os.fork() == 0:
-            busy(0)
-            os.write(write, b'%d %d\\n' % (os.getpid(), roentgen.current_core()))
-            os._exit(0)
-    for _ in range(count): os.wait()
-    lines = os.read(read, 4096).split(b'\\n')[:-1]
-    pids, cores = zip(*(line.split() for line in lines))
-    return len(set(pids)), len(set(cores)), time.monotonic() - began
-print(*side_by_side(4)[:2])
+read, write = os.pipe()
+for child in range(4):
+    if os.fork() == 0:
+        sum(i * i for i in range(60000))
+        os.write(write, b'%d %d\\n' % (os.getpid(), roentgen.current_core()))
+        os._exit(0)
+for _ in range(4): os.wait()
+lines = os.read(read, 4096).split(b'\\n')[:-1]
+pids, cores = zip(*(line.split() for line in lines))
+print(len(set(pids)), len(set(cores)))
 ";
             assert_eq!(printed(python(code).smp(4)), "4 4\n");
+        },
+    )
+    .test(
+        "boot: two interpreters on two cores take little more time than one alone",
+        || {
+            let output = printed(python(BESIDE).smp(2));
+            let ratios: Vec<f64> = output
+                .split_whitespace()
+                .map(|word| word.parse().unwrap())
+                .collect();
+            // One behind the other would take twice as long, every time; what else the
+            // host does may spoil some of the tries.
+            let best = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+            assert!(best < 1.6, "{ratios:?}");
         },
     )
     .test(

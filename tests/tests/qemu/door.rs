@@ -1,8 +1,11 @@
 //! `run.sh` itself, as a pipe and as a terminal.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use tests::machine::{Accelerator, Hardware, qemu};
 use tests::project;
 use tests::suite::Tier;
 
@@ -30,9 +33,121 @@ pub fn add(tier: Tier) -> Tier {
         },
     )
     .test(
+        "door: a shared tree is the working directory, writable, and the host's stays as it is",
+        share,
+    )
+    .test(
+        "door: the image boots by GRUB to a raw prompt that answers",
+        image,
+    )
+    .test(
         "prompt: a terminal gives a prompt, Ctrl-C interrupts, Ctrl-D ends",
         prompt,
     )
+}
+
+/// What a tree on the host holds: names, contents, times of change.
+fn snapshot(place: &Path) -> Vec<(PathBuf, Vec<u8>, i64, i64)> {
+    let mut waiting = vec![place.to_owned()];
+    let mut found = Vec::new();
+    while let Some(path) = waiting.pop() {
+        let about = std::fs::symlink_metadata(&path).unwrap();
+        let content = if about.is_dir() {
+            waiting.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            Vec::new()
+        } else if about.is_symlink() {
+            std::fs::read_link(&path)
+                .unwrap()
+                .into_os_string()
+                .into_encoded_bytes()
+        } else {
+            std::fs::read(&path).unwrap()
+        };
+        found.push((path, content, about.ctime(), about.ctime_nsec()));
+    }
+    found.sort();
+    found
+}
+
+fn share() {
+    const CODE: &str = "\
+import os, pathlib
+here = pathlib.Path.cwd()
+print(sorted(str(path.relative_to(here)) for path in here.rglob('*')))
+print(pathlib.Path('inner/data').read_bytes(), os.readlink('link'), os.access('tool', os.X_OK))
+pathlib.Path('inner/data').write_text('changed')
+pathlib.Path('new').mkdir()
+pathlib.Path('new/file').write_text('fresh')
+os.unlink('tool')
+os.rename('inner', 'moved')
+print(sorted(str(path.relative_to(here)) for path in here.rglob('*')))
+print(pathlib.Path('link').read_text() if os.path.exists('link') else 'dangling',
+      pathlib.Path('moved/data').read_text())
+import helper
+";
+    let place = tempfile::tempdir().unwrap();
+    let tree = place.path();
+    std::fs::create_dir(tree.join("inner")).unwrap();
+    std::fs::write(tree.join("inner/data"), b"\0\xff").unwrap();
+    std::fs::write(tree.join("helper.py"), "print('helped')").unwrap();
+    std::fs::write(tree.join("tool"), "#!").unwrap();
+    std::fs::set_permissions(tree.join("tool"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("inner/data", tree.join("link")).unwrap();
+    let before = snapshot(tree);
+    let output = Command::new(project::root().join("run.sh"))
+        .arg("--share")
+        .arg(tree)
+        .args(["-c", CODE])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "['helper.py', 'inner', 'inner/data', 'link', 'tool']\n\
+         b'\\x00\\xff' inner/data True\n\
+         ['helper.py', 'link', 'moved', 'moved/data', 'new', 'new/file']\n\
+         dangling changed\n\
+         helped\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(0));
+    assert!(snapshot(tree) == before, "the host's tree has changed");
+}
+
+fn image() {
+    use expectrl::{Expect, Session};
+
+    let place = tempfile::tempdir_in(project::target()).unwrap();
+    let path = place.path().join("image.iso");
+    let made = Command::new(project::root().join("run.sh"))
+        .arg("iso")
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let hardware = Hardware {
+        accelerator: Accelerator::Tcg,
+        memory: 512 << 20,
+        extra: ["-serial", "stdio", "-cdrom"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([path.display().to_string()])
+            .collect(),
+        ..Hardware::default()
+    };
+    // The same command, without the streams that a machine else gets.
+    let described = qemu::command(&hardware).unwrap();
+    let mut command = Command::new(described.get_program());
+    command.args(described.get_args());
+    let mut machine = Session::spawn(command).unwrap();
+    machine.set_expect_timeout(Some(LIMIT));
+    machine.expect(">>> ").unwrap();
+    machine.send("6*7\r").unwrap();
+    machine.expect("\r\n42\r\n").unwrap();
 }
 
 fn prompt() {

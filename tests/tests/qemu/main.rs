@@ -6,14 +6,20 @@
 //! | [`streams`] | the console as pipes |
 //! | [`endings`] | how programs and machines end |
 //! | [`programs`] | static C programs do what they do on Linux |
-//! | [`door`] | `run.sh` itself, as a pipe and as a terminal |
+//! | [`mutants`] | damaged programs, thousands of them |
+//! | [`exhaustion`] | memory, descriptors and processes run out |
+//! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
+//! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
 
 mod boot;
 mod common;
 mod door;
 mod endings;
+mod exhaustion;
+mod mutants;
 mod programs;
 mod streams;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -26,7 +32,10 @@ fn main() -> ExitCode {
         streams::add,
         endings::add,
         programs::add,
+        mutants::add,
+        exhaustion::add,
         door::add,
+        terminal::add,
     ] {
         tier = add(tier);
     }

@@ -43,6 +43,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "affinity holds, shares follow nice values, nobody starves",
     ),
     (
+        "memory",
+        Link::Static,
+        "mappings are made, moved, protected, shared and given back as on Linux",
+    ),
+    (
         "stack",
         Link::Static,
         "a program finds its arguments and auxiliary vector",

@@ -21,6 +21,7 @@ use super::anonymous::{AnonymousInode, Device, block};
 use super::file::{Events, FileObject, OpenFile};
 use super::inode::Inode;
 use crate::errno::{Errno, Result};
+use crate::memory::pressure;
 use crate::memory::user::{self, Destination, Source};
 use crate::sync::{SleepMutex, WaitQueue};
 use crate::task;
@@ -157,6 +158,9 @@ impl Pipe {
     fn try_write(&self, from: &mut Source<'_>, is_packet: bool) -> Option<Result<usize>> {
         if !self.has_readers() {
             return Some(Err(Errno::EPIPE));
+        }
+        if let Err(error) = pressure::check_reserve(Errno::ENOMEM) {
+            return Some(Err(error));
         }
         let mut buffer = self.buffer.lock();
         let was_empty = buffer.is_empty();

@@ -111,6 +111,7 @@ impl Channel {
     /// # Errors
     /// `EPIPE` as in [`Channel::room`].
     pub fn push(&self, bytes: Vec<u8>, tag: Tag, joins: bool) -> Result<()> {
+        crate::memory::pressure::check_reserve(Errno::ENOBUFS)?;
         let mut queue = self.queue.lock();
         if queue.is_unread || queue.is_finished {
             return Err(Errno::EPIPE);

@@ -10,8 +10,10 @@ use super::Node;
 use crate::errno::{Errno, Result};
 use crate::fs::file::{Events, FileObject, OpenFile};
 use crate::fs::inode::{Inode, Kind};
+use crate::fs::text::TextUse;
 use crate::memory::PAGE_SIZE;
 use crate::memory::object::MemoryObject;
+use crate::memory::pressure;
 use crate::memory::user::{Destination, Source};
 use crate::sync::SleepMutex;
 
@@ -27,6 +29,7 @@ pub struct Data {
     seals: AtomicU32,
     /// Bytes shown straight from the boot archive: they count as memory taken.
     archived: u64,
+    text_use: TextUse,
 }
 
 impl Data {
@@ -44,6 +47,7 @@ impl Data {
             writing: SleepMutex::new(()),
             seals: AtomicU32::new(seals),
             archived: 0,
+            text_use: TextUse::default(),
         }
     }
 
@@ -60,6 +64,12 @@ impl Data {
     #[must_use]
     pub fn memory(&self) -> &Arc<MemoryObject> {
         &self.memory
+    }
+
+    /// Whether it is written or run.
+    #[must_use]
+    pub fn text_use(&self) -> &TextUse {
+        &self.text_use
     }
 
     /// Memory taken, in units of 512 bytes.
@@ -128,6 +138,13 @@ impl Data {
         {
             return Err(Errno::EPERM);
         }
+        if offset.saturating_add(from.remaining() as u64) > end {
+            let room = usize::try_from(pressure::room()).unwrap_or(usize::MAX);
+            if room == 0 {
+                return Err(Errno::ENOSPC);
+            }
+            from.shorten(room);
+        }
         let written = self.memory.write_at(offset, from)?;
         Ok((offset, written))
     }
@@ -148,7 +165,7 @@ impl Data {
         if grows && self.is_sealed(linux::F_SEAL_GROW) {
             return Err(Errno::EPERM);
         }
-        if end - offset > crate::memory::frame::memory_info().free {
+        if end - offset > pressure::room() {
             return Err(Errno::ENOSPC);
         }
         let page = PAGE_SIZE as u64;

@@ -26,9 +26,11 @@ use super::inode::{
     Change, DirectoryEntry, Inode, Kind, Metadata, NewContent, NewInode, Replace, Time,
 };
 use super::locks::FileLocks;
+use super::text::TextUse;
 use crate::errno::{Errno, Result};
 use crate::memory::PAGE_SIZE;
 use crate::memory::object::MemoryObject;
+use crate::memory::pressure;
 use crate::sync::{IrqLock, SleepMutex};
 pub use data::Data;
 pub(in crate::fs) use data::seek_to;
@@ -293,10 +295,12 @@ impl Inode for Node {
     }
 
     fn create(&self, name: &[u8], new: NewInode) -> Result<Arc<dyn Inode>> {
+        pressure::check_room(Errno::ENOSPC)?;
         Ok(self.create_child(name, new)?)
     }
 
     fn create_unnamed(&self, new: NewInode, is_linkable: bool) -> Result<Arc<dyn Inode>> {
+        pressure::check_room(Errno::ENOSPC)?;
         let node = Self::new(&self.system, new, 0);
         node.attributes.lock().is_linkable = is_linkable;
         Ok(node)
@@ -378,13 +382,20 @@ impl Inode for Node {
         Some(&self.locks)
     }
 
+    fn text_use(&self) -> Option<&TextUse> {
+        match &self.content {
+            Content::File(data) => Some(data.text_use()),
+            _ => None,
+        }
+    }
+
     fn statfs(&self) -> linux::statfs {
         let memory = crate::memory::frame::memory_info();
         let mut answer = super::empty_statfs(linux::TMPFS_MAGIC, self.system.device);
         // There is no limit but the machine's memory, which all share: what is used is
         // not only this file system's.
         answer.f_blocks = (memory.total / PAGE_SIZE as u64).cast_signed();
-        answer.f_bfree = (memory.free / PAGE_SIZE as u64).cast_signed();
+        answer.f_bfree = (pressure::room() / PAGE_SIZE as u64).cast_signed();
         answer.f_bavail = answer.f_bfree;
         answer.f_files = answer.f_blocks;
         answer.f_ffree = answer.f_bfree;

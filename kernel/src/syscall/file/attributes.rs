@@ -247,7 +247,7 @@ fn truncate([path, length, ..]: [usize; 6]) -> Result<usize> {
         _ => return Err(Errno::EINVAL),
     }
     check(&*inode, &fs::caller(), Access::WRITE)?;
-    inode.truncate(check_length(length)?)?;
+    fs::open::truncate(&inode, check_length(length)?)?;
     Ok(0)
 }
 

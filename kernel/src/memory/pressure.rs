@@ -1,0 +1,56 @@
+//! How near the end of memory is, and who may still take some.
+//!
+//! The last frames are the kernel heap's alone: what it allocates cannot fail. Well above
+//! that line new things are refused, each with an error of its own (processes, mappings,
+//! descriptors, names, file pages), so that what runs already can go on. In between, page
+//! faults are served and bytes are queued.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::{PAGE_SIZE, frame};
+use crate::errno::{Errno, Result};
+
+/// Bytes that only the kernel heap may take.
+static RESERVE: AtomicU64 = AtomicU64::new(0);
+
+/// Of these, so many make the room that is kept from new things.
+const ROOM: u64 = 4;
+
+/// Draws the lines, once the machine's free memory (in bytes) is known.
+pub fn init(free: u64) {
+    let reserve = (free / 64).clamp(2 << 20, 16 << 20);
+    RESERVE.store(reserve, Ordering::Relaxed);
+}
+
+/// Frames that only the kernel heap may take.
+#[must_use]
+pub fn reserved_frames() -> u64 {
+    RESERVE.load(Ordering::Relaxed) / PAGE_SIZE as u64
+}
+
+/// Bytes that files may still take.
+#[must_use]
+pub fn room() -> u64 {
+    let kept = ROOM * RESERVE.load(Ordering::Relaxed);
+    frame::memory_info().free.saturating_sub(kept)
+}
+
+/// Whether there is room for something new; `refusal` is what its maker says where not.
+///
+/// # Errors
+/// `refusal`.
+pub fn check_room(refusal: Errno) -> Result<()> {
+    if room() > 0 { Ok(()) } else { Err(refusal) }
+}
+
+/// Whether bytes may still be queued: only the heap's own frames are left where not.
+///
+/// # Errors
+/// `refusal`.
+pub fn check_reserve(refusal: Errno) -> Result<()> {
+    if frame::memory_info().free > RESERVE.load(Ordering::Relaxed) {
+        Ok(())
+    } else {
+        Err(refusal)
+    }
+}
