@@ -11,11 +11,12 @@
 //! | [`suite`] | tests in tiers, each with a time budget |
 //! | [`oracle`] | the same programs on Linux and here, compared |
 //! | [`programs`] | static C programs, on Linux and here |
-//! | [`speed`] | starting and calls, measured against the control |
+//! | [`bench`] | this kernel measured, beside the control |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
 //! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
 
+pub mod bench;
 pub mod build;
 pub mod cli;
 pub mod console;
@@ -33,7 +34,6 @@ pub mod project;
 pub mod quality;
 pub mod share;
 pub mod size;
-pub mod speed;
 pub mod suite;
 pub mod symbols;
 pub mod toolchain;

@@ -7,7 +7,9 @@
 //! | [`endings`] | how programs and machines end |
 //! | [`programs`] | static C programs do what they do on Linux |
 //! | [`door`] | `run.sh` itself, as a pipe and as a terminal |
+//! | [`bench`] | what `run.sh bench` measures with runs here and on Linux |
 
+mod bench;
 mod boot;
 mod common;
 mod door;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         endings::add,
         programs::add,
         door::add,
+        bench::add,
     ] {
         tier = add(tier);
     }
