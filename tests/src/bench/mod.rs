@@ -146,11 +146,12 @@ pub fn run(request: &Request) -> Result<ExitCode> {
         if let Some(preface) = suite.preface() {
             println!("{preface}\n");
         }
-        let mut runner = Runner::new(groups.iter().any(Group::has_linux))?;
+        let runner = Runner::new(groups.iter().any(Group::has_linux))?;
         let mut record = record::Record::begin(suite.name(), &runner)?;
         let mut sections: Vec<runner::Section> = Vec::new();
         for group in &groups {
-            let section = runner.measure(suite.name(), group)?;
+            let progress = |text: &str| eprintln!("bench: {}, {text}", suite.name());
+            let section = runner.measure(group, progress)?;
             record.add(group, &section);
             match sections.last_mut() {
                 Some(last) if last.title == section.title => last.extend(section),

@@ -223,11 +223,11 @@ fn instructions() -> Group {
 
 /// Work on more cores than the host has, on the emulator's clock.
 fn virtual_speed_up(depth: Depth) -> Vec<Group> {
-    let cores: &[u32] = depth.pick(&[1, 4, 16], &[1, 2, 4, 8, 16]);
+    let cores: &[u32] = depth.pick(&[4, 16], &[1, 2, 4, 8, 16]);
     let native = |cores: u32| {
         vec![
             Case::new(
-                format!("bench_work even {cores} 100 1"),
+                format!("bench_work even {cores} 200 1"),
                 [Figure::new(
                     format!("even_{cores}"),
                     format!("as many equal processes as cores, on {cores}"),
@@ -236,7 +236,7 @@ fn virtual_speed_up(depth: Depth) -> Vec<Group> {
                 .at_least(0.95)],
             ),
             Case::new(
-                "bench_work uneven 100 1 1",
+                "bench_work uneven 100 2 1",
                 [Figure::new(
                     "uneven",
                     format!("100 processes of 1 to 100 units, on {cores}"),

@@ -143,7 +143,7 @@ mod tests {
         };
         let expected = "\
 wall time: on two cores (3 boots each; median (least-most))
-                                 roentgen      linux, plain
+                                   roentgen      linux, plain
 a byte there and back, µs  11.0 (10.0-12.0)  51.0 (50.0-60.0)
     0.22 of linux, plain; wanted at most 0.20: missed
 two processes                          0.97                 -

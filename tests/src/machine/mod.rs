@@ -66,7 +66,7 @@ pub struct Hardware {
     pub command_line: String,
     /// Counts instructions instead of time: the guest's clocks advance by 1 ns with each
     /// instruction of any core, one thread runs all cores in turn, and every run is the
-    /// same (QEMU only, without KVM).
+    /// same (QEMU only, without KVM, and with a CPU model without x2APIC).
     pub is_counting: bool,
     /// More of the emulator's own arguments (QEMU only).
     pub extra: Vec<String>,
@@ -395,6 +395,8 @@ impl Machine {
 fn boot_limit(hardware: &Hardware) -> Duration {
     let crowd = hardware.cores.div_ceil(host_cores()).max(1);
     let seconds = match hardware.emulator {
+        // One thread for all cores, and slower for counting.
+        Emulator::Qemu if hardware.is_counting => 120 + 20 * hardware.cores,
         Emulator::Qemu => 30 + 5 * crowd,
         Emulator::Bochs => 300 + 60 * hardware.cores,
     };

@@ -110,7 +110,7 @@ pub fn add(tier: Tier) -> Tier {
                 .map(|(command, figures)| case(command, figures))
                 .collect(),
         };
-        let section = Runner::new(false).unwrap().measure("test", &group).unwrap();
+        let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
         assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
         for row in &section.rows {
             let (name, samples) = (&row.figure.name, &row.cells[0]);
@@ -138,7 +138,7 @@ pub fn add(tier: Tier) -> Tier {
                     ),
                 ],
             };
-            let section = Runner::new(false).unwrap().measure("test", &group).unwrap();
+            let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
             assert_eq!(
                 section.remarks,
                 ["roentgen: status 2 /bin/bench_start nothing"]
