@@ -4,18 +4,21 @@
  *   bench_work uneven JOBS UNITS SAMPLES      JOBS jobs of 1 to 100 times UNITS, all at once
  *   bench_work migrate ROUNDS SAMPLES         to another core by sched_setaffinity
  *   bench_work steal JOBS UNITS SAMPLES       jobs made on one core while others are idle
+ *   bench_work spaces PROCESSES SWITCHES      the part of address-space loads that keep the
+ *                                             TLB, between many processes on one core
  *
  * The first two print the efficiency: the time of the same work on one core without
  * company, shared by all cores, over the time it took. 1 is ideal. */
 #define _GNU_SOURCE
+#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #include "bench.h"
 
 /* A unit of work is so many steps of a few instructions each. */
 enum { STEPS = 10000, LARGEST = 100, MOST_JOBS = 1000 };
-/* Roentgen's own call: every counter of the kernel as text. */
-enum { RG_COUNTERS = 0x52670002 };
+/* Roentgen's own calls: every counter of the kernel, and a table of the cores, as text. */
+enum { RG_COUNTERS = 0x52670002, RG_CORES = 0x52670003 };
 
 static int cores;
 static char name[64];
@@ -103,19 +106,50 @@ static void migrate(int rounds, int samples)
     }
 }
 
-/* A counter of the kernel; -1 where there is none of that name. */
-static double counter(const char *wanted)
+/* The value behind a name in lines of `NAME VALUE`; -1 where it is not there. */
+static double value_of(const char *name, char *text)
+{
+    char *rest, *line;
+    size_t length = strlen(name);
+    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (!strncmp(line, name, length) && line[length] == ' ')
+            return atof(line + length);
+    return -1;
+}
+
+/* The sum of a column in a table with its names in the first line; -1 as above. */
+static double sum_of(const char *name, char *text)
+{
+    char *rest, *cells, *line = strtok_r(text, "\n", &rest);
+    int column = 0, found = -1;
+    for (char *cell = line ? strtok_r(line, " ", &cells) : NULL; cell;
+         cell = strtok_r(NULL, " ", &cells), column++)
+        if (!strcmp(cell, name))
+            found = column;
+    double sum = 0;
+    while (found >= 0 && (line = strtok_r(NULL, "\n", &rest))) {
+        char *cell = strtok_r(line, " ", &cells);
+        for (column = 0; cell && column < found; column++)
+            cell = strtok_r(NULL, " ", &cells);
+        sum += cell ? atof(cell) : 0;
+    }
+    return found < 0 ? -1 : sum;
+}
+
+/* A counter of the kernel, or the sum of one over its cores; -1 where this kernel has
+ * none of that name. */
+static double counter(const char *name)
 {
     static char text[1 << 16];
-    char *rest, *line;
-    long size = syscall(RG_COUNTERS, text, sizeof text - 1);
-    if (size < 0 || size >= (long)sizeof text)
-        return -1;
-    text[size] = 0;
-    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        size_t length = strlen(wanted);
-        if (!strncmp(line, wanted, length) && line[length] == ' ')
-            return atof(line + length);
+    const long calls[] = {RG_COUNTERS, RG_CORES};
+    for (int call = 0; call < 2; call++) {
+        long size = syscall(calls[call], text, sizeof text - 1);
+        if (size < 0 || size >= (long)sizeof text)
+            continue;
+        text[size] = 0;
+        double value = call ? sum_of(name, text) : value_of(name, text);
+        if (value >= 0)
+            return value;
     }
     return -1;
 }
@@ -145,6 +179,35 @@ static void steal(int count, int units, int samples)
     }
 }
 
+/* Everybody yields all the time. What is counted begins when everybody had a turn. */
+static void spaces(int processes, int switches)
+{
+    _Atomic int *turns = shared_memory(2 * sizeof *turns), *is_over = turns + 1;
+    pin(0);
+    for (int process = 0; process < processes; process++) {
+        pid_t child = fork();
+        must(child >= 0, "fork");
+        if (child == 0) {
+            atomic_fetch_add(turns, 1);
+            while (!*is_over)
+                sched_yield();
+            _exit(0);
+        }
+    }
+    while (*turns < processes)
+        sched_yield();
+    double before = counter("space_loads"), kept = counter("space_loads_kept"), loads;
+    if (before >= 0 && kept >= 0) {
+        do {
+            sched_yield();
+            loads = counter("space_loads") - before;
+        } while (loads < switches);
+        report("spaces_kept", (counter("space_loads_kept") - kept) / loads);
+    }
+    *is_over = 1;
+    reap(processes);
+}
+
 int main(int count, char **words)
 {
     cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -156,6 +219,8 @@ int main(int count, char **words)
         migrate(number(words[2]), number(words[3]));
     else if (count == 5 && !strcmp(words[1], "steal"))
         steal(number(words[2]), number(words[3]), number(words[4]));
+    else if (count == 4 && !strcmp(words[1], "spaces"))
+        spaces(number(words[2]), number(words[3]));
     else
         return 2;
     return 0;

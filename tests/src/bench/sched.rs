@@ -10,7 +10,23 @@ use super::figure::{Figure, Unit};
 pub fn groups(depth: Depth) -> Vec<Group> {
     let mut groups = vec![wall(depth), instructions()];
     groups.extend(virtual_speed_up(depth));
+    groups.push(spaces());
     groups
+}
+
+/// How many address-space loads keep the TLB, on a CPU that has PCID.
+fn spaces() -> Group {
+    let label = "loads that keep the TLB, 1000 processes on a core";
+    let kept = Figure::new("spaces_kept", label, Unit::Efficiency).at_least(0.99);
+    Group {
+        title: "switches of address spaces".to_owned(),
+        kind: Kind::Virtual,
+        cores: 1,
+        systems: vec![System::OURS],
+        rounds: 1,
+        first_line: None,
+        cases: vec![Case::new("bench_work spaces 1000 10000", [kept])],
+    }
 }
 
 /// On two cores of the host, one for each virtual one.
@@ -224,6 +240,8 @@ fn instructions() -> Group {
 /// Work on more cores than the host has, on the emulator's clock.
 fn virtual_speed_up(depth: Depth) -> Vec<Group> {
     let cores: &[u32] = depth.pick(&[4, 16], &[1, 2, 4, 8, 16]);
+    // An interpreter's start alone takes minutes there.
+    let with_python: &[u32] = depth.pick(&[], &[2, 16]);
     let native = |cores: u32| {
         vec![
             Case::new(
@@ -255,8 +273,17 @@ fn virtual_speed_up(depth: Depth) -> Vec<Group> {
         first_line: None,
         cases,
     };
-    cores
-        .iter()
-        .map(|cores| group(*cores, native(*cores)))
+    let python = |cores: u32| {
+        let figure = Figure::new(
+            format!("python_processes_{cores}"),
+            format!("as many equal Python processes as cores, on {cores}"),
+            Unit::Efficiency,
+        );
+        let command = format!("python bench_scaling.py processes {cores} 20000 1");
+        group(cores, vec![Case::new(command, [figure.at_least(0.95)])])
+    };
+    let native = cores.iter().map(|cores| group(*cores, native(*cores)));
+    native
+        .chain(with_python.iter().map(|cores| python(*cores)))
         .collect()
 }
