@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use crate::bench::case::Kind;
+use crate::bench::{Depth, Request, Suite};
 use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
-use crate::machine::{Accelerator, Emulator, Hardware};
+use crate::machine::{Accelerator, Emulator, Hardware, bochs};
 use crate::size;
 
 /// What `run.sh` is to do.
@@ -23,6 +25,8 @@ pub enum Command {
     Build(bool),
     /// Run the tests whose name has this text.
     Test(Option<String>),
+    /// Measure.
+    Bench(Request),
     /// Make a bootable image at this path.
     Iso(Option<PathBuf>),
     /// Formatting, lints, types.
@@ -70,7 +74,7 @@ pub struct Run {
 /// The help text.
 pub const HELP: &str = "\
 ./run.sh [OPTIONS] [-c CODE | -m MODULE | FILE | -] [ARG…]     like python
-./run.sh build | test [FILTER] | iso [PATH] | check | clean | help
+./run.sh build | test [FILTER] | bench [NAME…] | iso [PATH] | check | clean | help
 
   --smp N            cores (default: the host's, at least 2)
   --mem SIZE         memory, such as 512M or 2G (default: 1G)
@@ -90,6 +94,9 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
 
   build --ship       the interpreter with link-time optimisation (20 minutes and more)
   test FILTER        only tests whose name has FILTER in it
+  bench NAME…        start, sched, pcid: measured, with --linux or --no-linux beside it,
+                     --quick (default: minutes) or --full (an hour), and with
+                     --only wall, instructions or virtual figures of one kind
   iso PATH           a GRUB image for Bochs and for a PC (default: target/roentgen.iso)
 ";
 
@@ -108,6 +115,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command> {
                     at_most_one(command, rest)?.map(|word| word.to_string_lossy().into_owned()),
                 ));
             }
+            "bench" => return bench(rest),
             "iso" => return Ok(Command::Iso(at_most_one(command, rest)?.map(PathBuf::from))),
             "check" | "clean" | "help" if !rest.is_empty() => {
                 return Err(usage(format!("{command} takes no arguments")));
@@ -127,6 +135,45 @@ fn build(rest: &[OsString]) -> Result<Command> {
         [word] if word == "--ship" => Ok(Command::Build(true)),
         _ => Err(usage("build takes nothing but --ship".to_owned())),
     }
+}
+
+fn bench(rest: &[OsString]) -> Result<Command> {
+    let mut request = Request {
+        suites: Vec::new(),
+        with_linux: None,
+        depth: Depth::default(),
+        only: None,
+    };
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            Some("--only") => {
+                let kinds = Kind::ALL.map(|kind| (kind.option(), kind));
+                let value = words.next().cloned().unwrap_or_default();
+                request.only = Some(choice("only", &value, &kinds)?);
+            }
+            Some("--linux") => request.with_linux = Some(true),
+            Some("--no-linux") => request.with_linux = Some(false),
+            Some("--quick") => request.depth = Depth::Quick,
+            Some("--full") => request.depth = Depth::Full,
+            name => match name.and_then(Suite::named) {
+                Some(suite) if !request.suites.contains(&suite) => request.suites.push(suite),
+                Some(_) => {}
+                None => {
+                    let names = Suite::ALL.map(Suite::name);
+                    return Err(usage(format!(
+                        "bench {}: {} or an option",
+                        word.display(),
+                        names.join(", ")
+                    )));
+                }
+            },
+        }
+    }
+    if request.suites.is_empty() {
+        request.suites = Suite::ALL.to_vec();
+    }
+    Ok(Command::Bench(request))
 }
 
 fn at_most_one(command: &str, rest: &[OsString]) -> Result<Option<OsString>> {
@@ -246,10 +293,11 @@ fn check(run: &Run) -> Result<()> {
         if hardware.is_debugged {
             return Err(usage("--gdb works with QEMU only".to_owned()));
         }
-        if hardware.cores > BOCHS_CORES {
+        if hardware.cores > bochs::MOST_CORES {
             return Err(usage(format!(
-                "--smp {}: Bochs has at most {BOCHS_CORES} cores",
-                hardware.cores
+                "--smp {}: Bochs has at most {} cores",
+                hardware.cores,
+                bochs::MOST_CORES
             )));
         }
         if hardware.memory > 2 << 30 {
@@ -259,9 +307,8 @@ fn check(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// The most cores of QEMU's PC, and of Debian's Bochs.
+/// The most cores of QEMU's PC.
 const QEMU_CORES: u32 = 255;
-const BOCHS_CORES: u32 = 15;
 
 fn usage(line: String) -> Error {
     Error::Usage(line)
@@ -386,6 +433,23 @@ mod tests {
     }
 
     #[test]
+    fn bench_takes_names_in_any_order_and_all_without_one() {
+        let request = |words: &[&str]| match parsed(words) {
+            Ok(Command::Bench(request)) => request,
+            other => panic!("{words:?}: {other:?}"),
+        };
+        let chosen = request(&["bench", "pcid", "--full", "sched", "--no-linux", "pcid"]);
+        assert_eq!(chosen.suites, [Suite::Pcid, Suite::Sched]);
+        assert_eq!(chosen.with_linux, Some(false));
+        assert_eq!(chosen.depth, Depth::Full);
+        let counted = request(&["bench", "--only", "instructions"]);
+        assert_eq!(counted.only, Some(Kind::Instructions));
+        let all = request(&["bench"]);
+        assert_eq!(all.suites, Suite::ALL);
+        assert_eq!((all.with_linux, all.depth), (None, Depth::Quick));
+    }
+
+    #[test]
     fn a_wrong_option_is_one_line_and_status_2() {
         for words in [
             &["--smp", "0"][..],
@@ -404,8 +468,12 @@ mod tests {
             &["build", "x"],
             &["help", "me"],
             &["--emu", "bochs", "--gdb", "x.py"],
-            &["--emu", "bochs", "--smp", "64", "x.py"],
+            &["--emu", "bochs", "--smp", "17", "x.py"],
             &["test", "a", "b"],
+            &["bench", "shed"],
+            &["bench", "--fast"],
+            &["bench", "--only"],
+            &["bench", "--only", "time"],
         ] {
             let error = parsed(words).expect_err(&format!("{words:?}"));
             assert_eq!(error.exit_status(), 2, "{words:?}");

@@ -93,16 +93,17 @@ pub fn run_archive(init: &Init, tree: &Tree) -> Vec<u8> {
     archive.finish()
 }
 
-/// The base archive with this interpreter, and with the symbols of this kernel if it is
-/// ours; made if they changed.
+/// The base archive with this interpreter, if one is wanted, and with the symbols of this
+/// kernel if it is ours; made if they changed.
 ///
 /// # Errors
 /// Where a file cannot be read or written.
-pub fn base(python: &Path, kernel: Option<&Path>) -> Result<PathBuf> {
-    let name = if kernel.is_some() {
-        "base"
-    } else {
-        "base-linux"
+pub fn base(python: Option<&Path>, kernel: Option<&Path>) -> Result<PathBuf> {
+    let name = match (python.is_some(), kernel.is_some()) {
+        (true, true) => "base",
+        (true, false) => "base-linux",
+        (false, true) => "base-native",
+        (false, false) => "base-linux-native",
     };
     let path = project::target_directory("images")?
         .join(name)
@@ -110,8 +111,8 @@ pub fn base(python: &Path, kernel: Option<&Path>) -> Result<PathBuf> {
     let stamp_path = project::target_directory("stamps")?.join(name);
     // This very program is an ingredient: it says what else is in the archive.
     let program = std::env::current_exe().map_err(Error::io("our own path"))?;
-    let mut sources = vec![python.to_owned(), program];
-    sources.extend(kernel.map(Path::to_owned));
+    let mut sources = vec![program];
+    sources.extend(python.into_iter().chain(kernel).map(Path::to_owned));
     let stamp = fingerprint::metadata(&sources)?;
     if path.is_file() && fs::read_to_string(&stamp_path).is_ok_and(|old| old == stamp) {
         return Ok(path);
@@ -131,8 +132,10 @@ pub fn base(python: &Path, kernel: Option<&Path>) -> Result<PathBuf> {
         archive.file(path, 0o644, 0, content.as_bytes());
     }
     archive.file("/boot/kernel.sym", 0o444, 0, &kernel_symbols);
-    archive.file(PYTHON, 0o755, 0, &read(python)?);
-    archive.symlink("/bin/python3", b"python", 0);
+    if let Some(python) = python {
+        archive.file(PYTHON, 0o755, 0, &read(python)?);
+        archive.symlink("/bin/python3", b"python", 0);
+    }
     let half = path.with_extension(std::process::id().to_string());
     fs::write(&half, archive.finish()).map_err(Error::file(&half))?;
     fs::rename(&half, &path).map_err(Error::file(&path))?;

@@ -12,12 +12,14 @@
 //! | [`models`] | protocols under the model checker |
 //! | [`oracle`] | the same programs on Linux and here, compared |
 //! | [`programs`] | static C programs, on Linux and here |
+//! | [`seeded`] | kernels with a bug put in, and the tests that find it |
 //! | [`numbers`] | what a program in a machine has counted |
-//! | [`speed`] | starting and calls, measured against the control |
+//! | [`bench`] | this kernel measured, beside the control |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
 //! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
 
+pub mod bench;
 pub mod build;
 pub mod cli;
 pub mod console;
@@ -38,7 +40,6 @@ pub mod quality;
 pub mod seeded;
 pub mod share;
 pub mod size;
-pub mod speed;
 pub mod suite;
 pub mod symbols;
 pub mod toolchain;

@@ -68,7 +68,8 @@ pub fn compile(name: &str, link: Link) -> Result<PathBuf> {
         link.option(),
     ];
     let mut key = ContentKey::default();
-    key.files(&sources, &[source.clone(), sources.join("names.h")])?;
+    let headers = ["names.h", "bench.h"].map(|header| sources.join(header));
+    key.files(&sources, &[&[source.clone()][..], &headers].concat())?;
     key.text("options", &options.join(" "));
     let place = project::target_directory("programs")?;
     let program = place.join(format!("{name}-{}", key.finish()));

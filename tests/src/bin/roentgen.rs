@@ -14,13 +14,14 @@ use tests::machine::{self, Emulator, Machine};
 use tests::packages::{self, Need};
 use tests::share::{self, HOME, Placed, Tree};
 use tests::toolchain::Toolchain;
-use tests::{Error, Result, iso, project, quality, suite};
+use tests::{Error, Result, bench, iso, project, quality, suite};
 
 fn main() -> ExitCode {
     let result = cli::parse(env::args_os().skip(1)).and_then(|command| match command {
         Command::Run(run) => run_program(*run),
         Command::Build(ship) => build_all(ship),
         Command::Test(filter) => suite::all(filter.as_deref()),
+        Command::Bench(request) => bench::run(&request),
         Command::Iso(path) => make_image(path),
         Command::Check => quality::check(),
         Command::Clean => clean(),
@@ -112,7 +113,7 @@ fn build_all(ship: bool) -> Result<ExitCode> {
         build::python::build(&Toolchain::chosen()?, Profile::Ship)?;
     }
     let images = build::images()?;
-    initramfs::base(&images.python, Some(&images.kernel))?;
+    initramfs::base(Some(&images.python), Some(&images.kernel))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -135,7 +136,7 @@ fn make_image(path: Option<std::path::PathBuf>) -> Result<ExitCode> {
     };
     let run = initramfs::run_archive(&init, &Tree::default());
     let (archive, _) = initramfs::joined(
-        &initramfs::base(&images.python, Some(&images.kernel))?,
+        &initramfs::base(Some(&images.python), Some(&images.kernel))?,
         &run,
     )?;
     let path = path.unwrap_or_else(|| project::target().join("roentgen.iso"));

@@ -64,6 +64,10 @@ pub struct Hardware {
     pub is_debugged: bool,
     /// What is appended to the kernel's command line.
     pub command_line: String,
+    /// Counts instructions instead of time: the guest's clocks advance by 1 ns with each
+    /// instruction of any core, one thread runs all cores in turn, and every run is the
+    /// same (QEMU only, without KVM, and with a CPU model without x2APIC).
+    pub is_counting: bool,
     /// More of the emulator's own arguments (QEMU only).
     pub extra: Vec<String>,
 }
@@ -78,6 +82,7 @@ impl Default for Hardware {
             cpu: None,
             is_debugged: false,
             command_line: String::new(),
+            is_counting: false,
             extra: Vec::new(),
         }
     }
@@ -100,6 +105,7 @@ pub struct Machine {
     log: LogTarget,
     timeout: Option<Duration>,
     system: System,
+    has_python: bool,
 }
 
 /// What is booted.
@@ -139,6 +145,7 @@ impl Machine {
             log: LogTarget::Memory,
             timeout: None,
             system: System::Current,
+            has_python: true,
         }
     }
 
@@ -167,6 +174,13 @@ impl Machine {
     #[must_use]
     pub fn bochs(mut self) -> Self {
         self.hardware.emulator = Emulator::Bochs;
+        self
+    }
+
+    /// Makes the guest's clocks count instructions: see [`Hardware::is_counting`].
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        self.hardware.is_counting = true;
         self
     }
 
@@ -210,6 +224,14 @@ impl Machine {
             .into_iter()
             .map(|word| word.as_ref().to_vec())
             .collect();
+        self
+    }
+
+    /// Leaves the interpreter out, for a first process that needs none: what boots is
+    /// then small, which under Bochs saves most of the start.
+    #[must_use]
+    pub fn without_python(mut self) -> Self {
+        self.has_python = false;
         self
     }
 
@@ -319,9 +341,12 @@ impl Machine {
             (System::Linux(control, python), _) => {
                 let init = std::fs::read(&control.init).map_err(Error::file(&control.init))?;
                 self.tree.insert(INIT_PATH, Node::File(0o755, init));
-                initramfs::base(python, None)?
+                initramfs::base(self.has_python.then_some(python), None)?
             }
-            (_, Some(images)) => initramfs::base(&images.python, Some(&images.kernel))?,
+            (_, Some(images)) => initramfs::base(
+                self.has_python.then_some(&images.python),
+                Some(&images.kernel),
+            )?,
             (_, None) => return Err(Error::Machine("there is nothing to boot".to_owned())),
         };
         let run = initramfs::run_archive(&self.init, &self.tree);
@@ -370,6 +395,8 @@ impl Machine {
 fn boot_limit(hardware: &Hardware) -> Duration {
     let crowd = hardware.cores.div_ceil(host_cores()).max(1);
     let seconds = match hardware.emulator {
+        // One thread for all cores, and slower for counting.
+        Emulator::Qemu if hardware.is_counting => 120 + 20 * hardware.cores,
         Emulator::Qemu => 30 + 5 * crowd,
         Emulator::Bochs => 300 + 60 * hardware.cores,
     };

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::error::{Error, Result};
 use crate::linux::Control;
 use crate::machine::process::{self, Running};
-use crate::machine::{Accelerator, Hardware, accelerator};
+use crate::machine::{Accelerator, Hardware, accelerator, host_cores};
 use crate::size::MIB;
 
 /// QEMU's program.
@@ -26,7 +26,7 @@ pub const MORE_WORDS: &str = "ROENTGEN_APPEND";
 pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Running> {
     let mut command = command(hardware)?;
     let more = std::env::var(MORE_WORDS).unwrap_or_default();
-    let words = format!("console=framed {} {more}", hardware.command_line);
+    let words = format!("{} {more}", words(hardware, host_cores()));
     command
         .arg("-kernel")
         .arg(kernel)
@@ -35,6 +35,25 @@ pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Ru
         command.args(["-s", "-S"]);
     }
     boot(command, archive, LogPort::Debug)
+}
+
+/// How long an idle core of ours looks for work before it halts, where each virtual core
+/// has a real one: about twice what a wake-up from `hlt` costs under TCG.
+const IDLE_POLL_MICROSECONDS: u32 = 200;
+
+/// The command line of our kernel. The caller's words come last and win.
+fn words(hardware: &Hardware, host_cores: u32) -> String {
+    // A core that polls takes a real core from one that works where there are too few,
+    // and where instructions are counted it would be counted.
+    let has_own_core = hardware.cores <= host_cores && !hardware.is_counting;
+    let poll = if has_own_core {
+        IDLE_POLL_MICROSECONDS
+    } else {
+        0
+    };
+    format!("console=framed idle_poll={poll} {}", hardware.command_line)
+        .trim_end()
+        .to_owned()
 }
 
 /// Starts QEMU with the control.
@@ -94,6 +113,12 @@ fn boot(mut command: Command, archive: &OwnedFd, log_port: LogPort) -> Result<Ru
 pub fn command(hardware: &Hardware) -> Result<Command> {
     let uses_kvm = match hardware.accelerator {
         Accelerator::Tcg => false,
+        Accelerator::Auto if hardware.is_counting => false,
+        Accelerator::Kvm if hardware.is_counting => {
+            return Err(Error::Usage(
+                "--accel kvm: instructions are counted without it".to_owned(),
+            ));
+        }
         Accelerator::Auto => accelerator::kvm_works(),
         Accelerator::Kvm if accelerator::kvm_works() => true,
         Accelerator::Kvm => {
@@ -102,7 +127,12 @@ pub fn command(hardware: &Hardware) -> Result<Command> {
             ));
         }
     };
-    let accelerator = if uses_kvm { "kvm" } else { "tcg,thread=multi" };
+    let accelerator = match (uses_kvm, hardware.is_counting) {
+        (true, _) => "kvm",
+        // QEMU counts with one thread for all cores only.
+        (false, true) => "tcg,thread=single",
+        (false, false) => "tcg,thread=multi",
+    };
     let cpu = hardware
         .cpu
         .as_deref()
@@ -123,8 +153,46 @@ pub fn command(hardware: &Hardware) -> Result<Command> {
             "-device",
             &format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"),
         ])
+        .args(counting(hardware))
         .args(&hardware.extra)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     Ok(command)
+}
+
+/// What makes QEMU's clocks count instructions, and start at one fixed moment. An
+/// instruction is 2^0 ns, and nobody waits where all cores do.
+fn counting(hardware: &Hardware) -> &'static [&'static str] {
+    if hardware.is_counting {
+        &[
+            "-icount",
+            "shift=0,sleep=off",
+            "-rtc",
+            "base=2026-01-01,clock=vm",
+        ]
+    } else {
+        &[]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+    use crate::machine::Hardware;
+
+    #[test]
+    fn idle_cores_poll_only_where_each_has_a_real_one() {
+        let mut hardware = Hardware {
+            cores: 4,
+            command_line: "log=debug".to_owned(),
+            ..Hardware::default()
+        };
+        assert_eq!(
+            words(&hardware, 4),
+            "console=framed idle_poll=200 log=debug"
+        );
+        assert_eq!(words(&hardware, 3), "console=framed idle_poll=0 log=debug");
+        hardware.is_counting = true;
+        assert_eq!(words(&hardware, 4), "console=framed idle_poll=0 log=debug");
+    }
 }

@@ -54,7 +54,7 @@ impl Jail {
     pub fn new(images: &Images, tree: &Tree) -> Result<Self> {
         let parent = project::target_directory("oracle")?;
         let root = TempDir::new_in(&parent).map_err(Error::file(&parent))?;
-        let base = initramfs::base(&images.python, Some(&images.kernel))?;
+        let base = initramfs::base(Some(&images.python), Some(&images.kernel))?;
         let file = File::open(&base).map_err(Error::file(&base))?;
         unpack(root.path(), Stdio::from(file), &[])?;
         let nobody = Init {

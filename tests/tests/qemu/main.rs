@@ -10,7 +10,9 @@
 //! | [`exhaustion`] | memory, descriptors and processes run out |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
+//! | [`bench`] | what `run.sh bench` measures with runs here and on Linux |
 
+mod bench;
 mod boot;
 mod common;
 mod door;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         exhaustion::add,
         door::add,
         terminal::add,
+        bench::add,
     ] {
         tier = add(tier);
     }

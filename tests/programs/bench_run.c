@@ -1,0 +1,79 @@
+/* The first process of a machine that measures: runs commands one after another.
+ *
+ *   bench_run SECONDS COMMAND [WORD...] [, COMMAND [WORD...]]...
+ *
+ * A command that fails, or takes longer than SECONDS, is a line `! WHY COMMAND WORD...`
+ * among the output, and the others are run all the same; the end is then status 1. */
+#define _GNU_SOURCE
+#include <signal.h>
+
+#include "bench.h"
+
+static volatile pid_t running;
+
+static void end_group(int signal)
+{
+    (void)signal;
+    kill(-running, SIGKILL);
+}
+
+static int is_comma(const char *word)
+{
+    return !strcmp(word, ",");
+}
+
+/* Runs one command as a process group; whether it ended well. */
+static int run(char **words, unsigned seconds)
+{
+    extern char **environ;
+    int status;
+    pid_t child = fork();
+    must(child >= 0, "fork");
+    if (child == 0) {
+        setpgid(0, 0);
+        execve(words[0], words, environ);
+        _exit(127);
+    }
+    running = child;
+    setpgid(child, child);
+    alarm(seconds);
+    while (waitpid(child, &status, 0) != child)
+        ;
+    int is_late = alarm(0) == 0;
+    /* What the command left behind must not disturb the next one. */
+    kill(-child, SIGKILL);
+    if (status == 0)
+        return 1;
+    if (is_late)
+        printf("! time");
+    else if (WIFSIGNALED(status))
+        printf("! signal %d", WTERMSIG(status));
+    else
+        printf("! status %d", WEXITSTATUS(status));
+    for (; *words; words++)
+        printf(" %s", *words);
+    printf("\n");
+    fflush(stdout);
+    return 0;
+}
+
+int main(int count, char **words)
+{
+    int is_well = 1;
+    if (count < 3)
+        return 2;
+    unsigned seconds = number(words[1]);
+    struct sigaction action = {.sa_handler = end_group, .sa_flags = SA_RESTART};
+    sigaction(SIGALRM, &action, NULL);
+    for (char **word = words + 2; *word;) {
+        char **command = word;
+        while (*word && !is_comma(*word))
+            word++;
+        int is_last = *word == NULL;
+        *word = NULL;
+        if (command == word || !run(command, seconds))
+            is_well = 0;
+        word += !is_last;
+    }
+    return !is_well;
+}

@@ -1,0 +1,166 @@
+//! What a number means: its name, its unit, and how good it must be.
+
+use super::case::System;
+
+/// One kind of number that a case prints.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// The name that the timing program prints before the value.
+    pub name: String,
+    /// What the reader sees.
+    pub label: String,
+    /// The unit of what the program prints.
+    pub unit: Unit,
+    /// How good this kernel must be.
+    pub targets: Vec<Target>,
+}
+
+impl Figure {
+    /// A figure without a target.
+    pub fn new(name: impl Into<String>, label: impl Into<String>, unit: Unit) -> Self {
+        Self {
+            name: name.into(),
+            label: label.into(),
+            unit,
+            targets: Vec::new(),
+        }
+    }
+
+    /// At most this part of another system's.
+    #[must_use]
+    pub fn at_most(mut self, part: f64, against: System) -> Self {
+        self.targets.push(Target {
+            against: Some(against),
+            bound: Bound::AtMost(part),
+        });
+        self
+    }
+
+    /// At least this part of another system's.
+    #[must_use]
+    pub fn at_least_part(mut self, part: f64, against: System) -> Self {
+        self.targets.push(Target {
+            against: Some(against),
+            bound: Bound::AtLeast(part),
+        });
+        self
+    }
+
+    /// At least this, whatever others do.
+    #[must_use]
+    pub fn at_least(mut self, value: f64) -> Self {
+        self.targets.push(Target {
+            against: None,
+            bound: Bound::AtLeast(value),
+        });
+        self
+    }
+}
+
+/// A unit, and how its values are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds, shown so.
+    Nanoseconds,
+    /// Nanoseconds, shown as microseconds.
+    Microseconds,
+    /// Nanoseconds, shown as milliseconds.
+    Milliseconds,
+    /// Seconds.
+    Seconds,
+    /// Instructions of all cores.
+    Instructions,
+    /// How often something happened.
+    Count,
+    /// A part of what is ideal.
+    Efficiency,
+}
+
+impl Unit {
+    /// The word behind a label; empty where the label says it all.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Nanoseconds => ", ns",
+            Self::Microseconds => ", µs",
+            Self::Milliseconds => ", ms",
+            Self::Seconds => ", s",
+            Self::Instructions | Self::Count | Self::Efficiency => "",
+        }
+    }
+
+    /// A value as it is shown: three digits or more.
+    #[must_use]
+    pub fn shown(self, value: f64) -> String {
+        let value = match self {
+            Self::Microseconds => value / 1e3,
+            Self::Milliseconds => value / 1e6,
+            _ => value,
+        };
+        let digits = match (self, value.abs()) {
+            (Self::Instructions | Self::Count, _) => 0,
+            (_, size) if size >= 100.0 => 0,
+            (_, size) if size >= 10.0 => 1,
+            _ => 2,
+        };
+        format!("{value:.digits$}")
+    }
+}
+
+/// What this kernel's median must keep to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// The system whose median is divided by; none where the value itself is meant.
+    pub against: Option<System>,
+    /// The bound.
+    pub bound: Bound,
+}
+
+/// A bound that a value, or a ratio of two, keeps to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// Not above.
+    AtMost(f64),
+    /// Not below.
+    AtLeast(f64),
+}
+
+impl Bound {
+    /// Whether a value keeps to it.
+    #[must_use]
+    pub fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(most) => value <= most,
+            Self::AtLeast(least) => value >= least,
+        }
+    }
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtMost(most) => write!(formatter, "at most {most:.2}"),
+            Self::AtLeast(least) => write!(formatter, "at least {least:.2}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bound, Unit};
+
+    #[test]
+    fn values_are_shown_in_their_unit_with_three_digits() {
+        assert_eq!(Unit::Microseconds.shown(97_512.0), "97.5");
+        assert_eq!(Unit::Milliseconds.shown(255_400_000.0), "255");
+        assert_eq!(Unit::Nanoseconds.shown(1234.5), "1234");
+        assert_eq!(Unit::Efficiency.shown(0.954), "0.95");
+        assert_eq!(Unit::Instructions.shown(12.6), "13");
+    }
+
+    #[test]
+    fn a_bound_holds_on_its_own_edge() {
+        assert!(Bound::AtMost(0.5).holds(0.5) && !Bound::AtMost(0.5).holds(0.51));
+        assert!(Bound::AtLeast(0.95).holds(0.95) && !Bound::AtLeast(0.95).holds(0.94));
+    }
+}

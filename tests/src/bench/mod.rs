@@ -1,0 +1,225 @@
+//! `run.sh bench`: this kernel measured, beside Linux in the same emulator.
+//!
+//! A suite (`start`, `sched`, `pcid`) is a list of groups of cases; a case is one command
+//! of a timing program and the figures that it prints. Three kinds of figure there are,
+//! and no table has two of them: wall time, instructions, virtual time.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`case`] | what can be measured: cases, groups, systems |
+//! | [`figure`] | what a number means: its unit, and how good it must be |
+//! | [`statistics`] | samples, and what is said of them |
+//! | [`runner`] | boots the systems in turn and gathers the numbers |
+//! | [`table`], [`record`] | the result for people, and as JSON |
+//! | [`start`], [`sched`], [`pcid`] | the suites |
+//!
+//! The timing programs are `tests/programs/bench_*`: static C, or Python that runs
+//! unchanged on both systems. Each prints a line `NAME VALUE` for each sample.
+
+pub mod case;
+pub mod figure;
+pub mod pcid;
+pub mod record;
+pub mod runner;
+pub mod sched;
+pub mod start;
+pub mod statistics;
+pub mod table;
+
+use std::process::ExitCode;
+
+use crate::error::Result;
+use crate::packages::{self, Need};
+use case::{Group, Kernel, Kind};
+use runner::Runner;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Which suites, in order.
+    pub suites: Vec<Suite>,
+    /// With or without the control; the suite's own choice where `None`.
+    pub with_linux: Option<bool>,
+    /// How much of it.
+    pub depth: Depth,
+    /// Figures of this kind only.
+    pub only: Option<Kind>,
+}
+
+/// How long it may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Minutes: few rounds, few points of a curve.
+    #[default]
+    Quick,
+    /// An hour: rounds enough for a range, all points.
+    Full,
+}
+
+impl Depth {
+    /// One of two, by depth.
+    pub fn pick<T>(self, quick: T, full: T) -> T {
+        match self {
+            Self::Quick => quick,
+            Self::Full => full,
+        }
+    }
+}
+
+/// A suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suite {
+    /// Starting, and the price of a call.
+    Start,
+    /// The scheduler.
+    Sched,
+    /// What PCID buys.
+    Pcid,
+}
+
+impl Suite {
+    /// All, in the order of a run.
+    pub const ALL: [Self; 3] = [Self::Start, Self::Sched, Self::Pcid];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Sched => "sched",
+            Self::Pcid => "pcid",
+        }
+    }
+
+    /// The suite of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|suite| suite.name() == name)
+    }
+
+    fn groups(self, depth: Depth) -> Vec<Group> {
+        match self {
+            Self::Start => start::groups(depth),
+            Self::Sched => sched::groups(depth),
+            Self::Pcid => pcid::groups(depth),
+        }
+    }
+
+    /// Whether Linux is measured where nobody said.
+    fn has_linux_by_default(self) -> bool {
+        self != Self::Pcid
+    }
+
+    /// What the reader must know before the first table.
+    fn preface(self) -> Option<String> {
+        match self {
+            Self::Pcid => Some(pcid::preface()),
+            Self::Start | Self::Sched => None,
+        }
+    }
+}
+
+/// Measures, prints tables, and leaves `target/bench/NAME.json`. The status is 1 where
+/// something could not be measured.
+///
+/// # Errors
+/// Where nothing can be built or booted.
+pub fn run(request: &Request) -> Result<ExitCode> {
+    packages::require(&[Need::Build, Need::Qemu, Need::Test])?;
+    let mut is_complete = true;
+    for suite in &request.suites {
+        let with_linux = request
+            .with_linux
+            .unwrap_or_else(|| suite.has_linux_by_default());
+        let groups: Vec<Group> = suite
+            .groups(request.depth)
+            .into_iter()
+            .filter(|group| request.only.is_none_or(|only| only == group.kind))
+            .map(|group| chosen(group, with_linux))
+            .collect();
+        if groups.is_empty() {
+            continue;
+        }
+        if groups.iter().any(|group| group.kind == Kind::Virtual) {
+            packages::require(&[Need::Bochs, Need::Iso])?;
+        }
+        if let Some(preface) = suite.preface() {
+            println!("{preface}\n");
+        }
+        let runner = Runner::new(groups.iter().any(Group::has_linux))?;
+        let mut record = record::Record::begin(suite.name(), &runner)?;
+        let mut sections: Vec<runner::Section> = Vec::new();
+        for group in &groups {
+            let progress = |text: &str| eprintln!("bench: {}, {text}", suite.name());
+            let section = runner.measure(group, progress)?;
+            record.add(group, &section);
+            match sections.last_mut() {
+                Some(last) if last.title == section.title => last.extend(section),
+                _ => sections.push(section),
+            }
+        }
+        for section in &sections {
+            println!("{}", table::text(section));
+            is_complete &= section.remarks.is_empty();
+        }
+        println!("{}", record.line());
+        println!("{}\n", record.finish()?.display());
+    }
+    Ok(if is_complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn chosen(mut group: Group, with_linux: bool) -> Group {
+    group
+        .systems
+        .retain(|system| with_linux || system.kernel == Kernel::Ours);
+    group
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{Depth, Suite};
+    use crate::project;
+
+    #[test]
+    fn every_case_has_its_programs_and_every_table_one_row_for_a_figure() {
+        for suite in Suite::ALL {
+            for depth in [Depth::Quick, Depth::Full] {
+                let mut seen = HashSet::new();
+                for group in suite.groups(depth) {
+                    for figure in group.figures() {
+                        let row = (group.title.clone(), figure.label.clone());
+                        assert!(seen.insert(row), "{}: {}", group.title, figure.label);
+                    }
+                    for program in group.cases.iter().flat_map(|case| case.programs()) {
+                        let file = if program.ends_with(".py") {
+                            program.to_owned()
+                        } else {
+                            format!("{program}.c")
+                        };
+                        let path = project::root().join("tests/programs").join(file);
+                        assert!(path.is_file(), "{}", path.display());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_has_one_kind_of_figure_and_one_list_of_systems() {
+        for suite in Suite::ALL {
+            let groups = suite.groups(Depth::Full);
+            for pair in groups.windows(2) {
+                if pair[0].title == pair[1].title {
+                    assert_eq!(pair[0].kind, pair[1].kind);
+                    assert_eq!(pair[0].systems, pair[1].systems);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Suite `pcid`: what it buys not to lose the TLB at a switch, by how many pages are used
+//! across it.
+//!
+//! Only hardware can tell: no TCG has PCID, so there both columns are one and the same
+//! path, and the difference between them is what the noise is.
+
+use super::Depth;
+use super::case::{Case, Group, Kernel, Kind, System};
+use super::figure::{Figure, Unit};
+use crate::linux::Variant;
+use crate::machine::accelerator;
+
+const PAGES: [u32; 4] = [0, 8, 64, 512];
+
+const WITHOUT: System = System {
+    name: "roentgen, pcid=off",
+    kernel: Kernel::Ours,
+    words: "pcid=off",
+};
+const LINUX_WITHOUT: System = System {
+    name: "linux, nopcid",
+    kernel: Kernel::Linux(Variant::Best),
+    words: "nopcid",
+};
+
+/// The suite's groups.
+#[must_use]
+pub fn groups(depth: Depth) -> Vec<Group> {
+    let case = |pages: u32| {
+        let label = format!("a switch and {pages} pages");
+        Case::new(
+            format!("bench_pages {pages} 2000 {}", depth.pick(3, 10)),
+            [Figure::new(
+                format!("pages_{pages}"),
+                label,
+                Unit::Microseconds,
+            )],
+        )
+    };
+    vec![Group {
+        title: "two processes on one core".to_owned(),
+        kind: Kind::Wall,
+        cores: 1,
+        systems: vec![System::OURS, WITHOUT, System::BEST, LINUX_WITHOUT],
+        rounds: depth.pick(3, 10),
+        first_line: None,
+        cases: PAGES.into_iter().map(case).collect(),
+    }]
+}
+
+/// Whether the figures mean something on this host.
+#[must_use]
+pub fn preface() -> String {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    describe(accelerator::kvm_works(), has_pcid(&cpuinfo)).to_owned()
+}
+
+fn describe(has_kvm: bool, has_pcid: bool) -> &'static str {
+    match (has_kvm, has_pcid) {
+        (true, true) => "KVM on a CPU with PCID: the columns differ by what PCID buys.",
+        (true, false) => "KVM on a CPU without PCID: both columns are the same path.",
+        (false, _) => "TCG: no PCID: both columns are the same path.",
+    }
+}
+
+fn has_pcid(cpuinfo: &str) -> bool {
+    let mut flags = cpuinfo.lines().filter(|line| line.starts_with("flags"));
+    flags.any(|line| line.split_whitespace().any(|flag| flag == "pcid"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{describe, has_pcid};
+
+    #[test]
+    fn the_reader_is_told_where_both_columns_are_one_path() {
+        assert!(has_pcid("flags\t\t: fpu pcid sse"));
+        assert!(!has_pcid("flags\t\t: fpu invpcid\nbugs\t\t: pcid"));
+        assert!(describe(false, true).contains("no PCID"));
+        assert!(describe(true, false).contains("the same path"));
+        assert!(!describe(true, true).contains("the same path"));
+    }
+}

@@ -1,0 +1,315 @@
+//! Boots the systems of a group in turn and gathers what their programs print.
+//!
+//! Interleaved: every round boots each system once, so that whatever else the host does
+//! meanwhile falls on all of them.
+
+use std::time::Duration;
+
+use super::case::{Group, Kernel, Kind, System, in_machine};
+use super::figure::Figure;
+use super::statistics::Samples;
+use crate::build::{self, Images};
+use crate::error::{Error, Result};
+use crate::linux::{self, Control, Variant};
+use crate::machine::{Emulator, Hardware, Machine, Output};
+use crate::programs::{self, Link};
+use crate::project;
+use crate::size::MIB;
+
+/// Runs a machine's commands one after another.
+const FIRST_PROGRAM: &str = "bench_run";
+/// What one command may take on the guest's own clock.
+const SECONDS_FOR_A_COMMAND: &str = "60";
+/// The model where instructions are counted: QEMU 10.0 ends with "Bad icount read" where a
+/// timer is set through an MSR of the x2APIC.
+const COUNTED_CPU: &str = "max,-x2apic";
+const MEMORY: u64 = 1024 * MIB;
+
+/// What is measured with: the images, built once.
+pub struct Runner {
+    /// What our own kernel boots from; the interpreter is the control's, too.
+    pub images: Images,
+    controls: Vec<(Variant, Control)>,
+}
+
+/// A group that was measured.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The group's title.
+    pub title: String,
+    /// What the numbers are.
+    pub kind: Kind,
+    /// The group's systems.
+    pub systems: Vec<System>,
+    /// How often each was booted.
+    pub rounds: usize,
+    /// The figures.
+    pub rows: Vec<Row>,
+    /// What could not be measured, and why.
+    pub remarks: Vec<String>,
+}
+
+/// One figure of every system.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What it is.
+    pub figure: Figure,
+    /// Its samples, in the order of the systems.
+    pub cells: Vec<Samples>,
+}
+
+impl Section {
+    fn new(group: &Group) -> Self {
+        let row = |figure: &Figure| Row {
+            figure: figure.clone(),
+            cells: vec![Samples::default(); group.systems.len()],
+        };
+        Self {
+            title: group.title.clone(),
+            kind: group.kind,
+            systems: group.systems.clone(),
+            rounds: group.rounds,
+            rows: group.figures().map(row).collect(),
+            remarks: Vec::new(),
+        }
+    }
+
+    /// Adds the rows of another section of the same systems.
+    pub fn extend(&mut self, other: Self) {
+        debug_assert_eq!(self.systems, other.systems);
+        self.rows.extend(other.rows);
+        self.remarks.extend(other.remarks);
+    }
+
+    /// The samples of a figure.
+    fn cell(&mut self, name: &str, system: usize) -> Option<&mut Samples> {
+        let mut rows = self.rows.iter_mut();
+        let row = rows.find(|row| row.figure.name == name)?;
+        row.cells.get_mut(system)
+    }
+
+    fn remark(&mut self, text: String) {
+        if !self.remarks.contains(&text) {
+            self.remarks.push(text);
+        }
+    }
+
+    /// Takes what a machine printed: `NAME VALUE` is a sample, `! WHY COMMAND` a command
+    /// that failed, anything else a line that nobody asked for.
+    fn take(&mut self, system: usize, printed: &str) {
+        let who = self.systems[system].name;
+        for line in printed.lines() {
+            if let Some(failure) = line.strip_prefix("! ") {
+                self.remark(format!("{who}: {failure}"));
+                continue;
+            }
+            let sample = line
+                .split_once(' ')
+                .and_then(|(name, value)| Some((name, value.parse::<f64>().ok()?)));
+            match sample.and_then(|(name, value)| Some((self.cell(name, system)?, value))) {
+                Some((cell, value)) => cell.push(value),
+                None => self.remark(format!("{who}: printed {line:?}")),
+            }
+        }
+    }
+}
+
+impl Runner {
+    /// Builds what is booted, and where the control is wanted gets that.
+    ///
+    /// # Errors
+    /// Where something does not build, or the control cannot be had.
+    pub fn new(has_linux: bool) -> Result<Self> {
+        let variants: &[Variant] = if has_linux {
+            &[Variant::Plain, Variant::Best]
+        } else {
+            &[]
+        };
+        let control = |variant: &Variant| Ok((*variant, linux::prepare(*variant)?));
+        Ok(Self {
+            images: build::images()?,
+            controls: variants.iter().map(control).collect::<Result<_>>()?,
+        })
+    }
+
+    /// The control's image, where it is measured.
+    #[must_use]
+    pub fn control(&self, variant: Variant) -> Option<&Control> {
+        let mut controls = self.controls.iter();
+        controls
+            .find(|(other, _)| *other == variant)
+            .map(|(_, control)| control)
+    }
+
+    /// Boots all systems of a group, round after round; says before each what comes.
+    ///
+    /// # Errors
+    /// Where a program does not compile, or a machine does not start. What goes wrong in
+    /// a machine is a remark.
+    pub fn measure(&self, group: &Group, progress: impl Fn(&str)) -> Result<Section> {
+        let mut section = Section::new(group);
+        for round in 1..=group.rounds {
+            for (index, system) in group.systems.iter().enumerate() {
+                progress(&format!(
+                    "{}, {} core(s), round {round} of {}: {}",
+                    group.kind.name(),
+                    group.cores,
+                    group.rounds,
+                    system.name
+                ));
+                let output = self.machine(group, *system)?.run()?;
+                match &group.first_line {
+                    None => section.take(index, &output.stdout_text()),
+                    Some(figure) => {
+                        let cell = section.cell(&figure.name, index);
+                        cell.zip(output.seconds_to_output)
+                            .into_iter()
+                            .for_each(|(cell, seconds)| cell.push(seconds));
+                    }
+                }
+                if let Some(text) = trouble(&output) {
+                    section.remark(format!("{}: {text}", system.name));
+                }
+            }
+        }
+        Ok(section)
+    }
+
+    /// The machine of a group, with everything that its cases need.
+    fn machine(&self, group: &Group, system: System) -> Result<Machine> {
+        let mut machine = Machine::new()
+            .hardware(hardware(group, system))
+            .timeout(limit(group));
+        machine = match system.kernel {
+            Kernel::Ours => machine.images(self.images.clone()),
+            Kernel::Linux(variant) => match self.control(variant) {
+                Some(control) => machine.linux(control.clone(), self.images.python.clone()),
+                None => return Err(Error::Missing(format!("{} was not got", system.name))),
+            },
+        };
+        let mut programs: Vec<&str> = group
+            .cases
+            .iter()
+            .flat_map(|case| case.programs())
+            .collect();
+        let command = match (&group.first_line, group.cases.as_slice()) {
+            (Some(_), [case]) => case.words(),
+            _ => {
+                programs.push(FIRST_PROGRAM);
+                let first = in_machine(FIRST_PROGRAM).display().to_string();
+                let mut words = vec![first, SECONDS_FOR_A_COMMAND.to_owned()];
+                for (index, case) in group.cases.iter().enumerate() {
+                    words.extend((index > 0).then(|| ",".to_owned()));
+                    words.extend(case.words());
+                }
+                words
+            }
+        };
+        for program in programs {
+            let content = content(program)?;
+            machine = machine.file(&in_machine(program).to_string_lossy(), 0o755, content);
+        }
+        if !group.cases.iter().any(|case| case.has_python()) {
+            machine = machine.without_python();
+        }
+        Ok(machine.execute(command))
+    }
+}
+
+/// A program's content: of a Python program its source, else the ELF.
+fn content(program: &str) -> Result<Vec<u8>> {
+    let path = if program.ends_with(".py") {
+        project::root().join("tests/programs").join(program)
+    } else {
+        programs::compile(program, Link::Static)?
+    };
+    std::fs::read(&path).map_err(Error::file(&path))
+}
+
+/// The hardware that a system of a group runs on.
+#[must_use]
+pub fn hardware(group: &Group, system: System) -> Hardware {
+    Hardware {
+        emulator: match group.kind {
+            Kind::Wall | Kind::Instructions => Emulator::Qemu,
+            Kind::Virtual => Emulator::Bochs,
+        },
+        cores: group.cores,
+        memory: MEMORY,
+        cpu: match (group.kind, system.kernel) {
+            (Kind::Instructions, _) => Some(COUNTED_CPU.to_owned()),
+            (_, Kernel::Ours) => None,
+            (_, Kernel::Linux(variant)) => Some(variant.cpu().to_owned()),
+        },
+        command_line: system.words.to_owned(),
+        is_counting: group.kind == Kind::Instructions,
+        ..Hardware::default()
+    }
+}
+
+/// When a machine is given up: far beyond what it takes.
+fn limit(group: &Group) -> Duration {
+    let seconds = match group.kind {
+        Kind::Wall => 120 + 60 * group.cases.len() as u64,
+        Kind::Instructions => 1200,
+        Kind::Virtual => 3600,
+    };
+    Duration::from_secs(seconds)
+}
+
+/// Why a machine's end is not what it must be. That a command failed (status 1 of the
+/// first program) was said where it failed.
+fn trouble(output: &Output) -> Option<String> {
+    if matches!(output.status(), 0) || output.stdout.windows(3).any(|text| text == b"\n! ") {
+        return None;
+    }
+    if output.stdout.starts_with(b"! ") {
+        return None;
+    }
+    let mut text = format!("the machine ended with {}", output.status());
+    for part in [output.remarks(), output.stderr_text()] {
+        if !part.trim().is_empty() {
+            text.push('\n');
+            text.push_str(part.trim_end());
+        }
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{Case, Group, Kind, System};
+    use super::super::figure::{Figure, Unit};
+    use super::Section;
+
+    #[test]
+    fn what_a_machine_prints_goes_to_its_own_column() {
+        let figure = |name| Figure::new(name, name, Unit::Nanoseconds);
+        let group = Group {
+            title: "t".to_owned(),
+            kind: Kind::Wall,
+            cores: 2,
+            systems: vec![System::OURS, System::PLAIN],
+            rounds: 1,
+            first_line: None,
+            cases: vec![Case::new("bench_x", [figure("a"), figure("b")])],
+        };
+        let mut section = Section::new(&group);
+        section.take(0, "a 1.5\nb 7\na 2.5\n");
+        section.take(
+            1,
+            "a 3\n! status 1 /bin/bench_x\nwhat is this\nc 1\n! status 1 /bin/bench_x\n",
+        );
+        assert_eq!(section.rows[0].cells[0].all(), [1.5, 2.5]);
+        assert_eq!(section.rows[0].cells[1].all(), [3.0]);
+        assert_eq!(section.rows[1].cells[1].count(), 0);
+        assert_eq!(
+            section.remarks,
+            [
+                "linux, plain: status 1 /bin/bench_x",
+                "linux, plain: printed \"what is this\"",
+                "linux, plain: printed \"c 1\"",
+            ]
+        );
+    }
+}

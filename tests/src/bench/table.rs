@@ -1,0 +1,155 @@
+//! A section as a table for people: medians, the range of all samples beside them, and
+//! below a figure how it stands to its targets.
+
+use std::fmt::Write as _;
+
+use super::figure::Target;
+use super::runner::{Row, Section};
+use super::statistics::Samples;
+
+const LEAST_CELL: usize = 14;
+
+/// The table of a section, then its remarks.
+#[must_use]
+pub fn text(section: &Section) -> String {
+    let head = section.systems.iter().map(|system| system.name.to_owned());
+    let mut lines: Vec<Vec<String>> = vec![std::iter::once(String::new()).chain(head).collect()];
+    for row in &section.rows {
+        let label = format!("{}{}", row.figure.label, row.figure.unit.suffix());
+        let cells = row.cells.iter().map(|cell| shown(row, cell));
+        lines.push(std::iter::once(label).chain(cells).collect());
+    }
+    let widths: Vec<usize> = (0..=section.systems.len())
+        .map(|column| {
+            let cells = lines.iter().filter_map(|line| line.get(column));
+            let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+            if column == 0 {
+                widest
+            } else {
+                widest.max(LEAST_CELL)
+            }
+        })
+        .collect();
+    let mut text = format!("{}\n", heading(section));
+    for (index, line) in lines.iter().enumerate() {
+        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let _ = if column == 0 {
+                write!(text, "{cell:<width$}")
+            } else {
+                write!(text, "  {cell:>width$}")
+            };
+        }
+        text.push('\n');
+        if let Some(row) = index.checked_sub(1).and_then(|row| section.rows.get(row)) {
+            for target in &row.figure.targets {
+                text.push_str(&verdict(section, row, target).unwrap_or_default());
+            }
+        }
+    }
+    for remark in &section.remarks {
+        let _ = writeln!(text, "not measured: {remark}");
+    }
+    text
+}
+
+fn heading(section: &Section) -> String {
+    let rounds = section.rounds;
+    let spread = if rounds > 1 || has_spread(section) {
+        "; median (least-most)"
+    } else {
+        ""
+    };
+    let boots = if rounds == 1 { "boot" } else { "boots" };
+    format!(
+        "{}: {} ({rounds} {boots} each{spread})",
+        section.kind.name(),
+        section.title
+    )
+}
+
+fn has_spread(section: &Section) -> bool {
+    let mut cells = section.rows.iter().flat_map(|row| &row.cells);
+    cells.any(|cell| cell.count() > 1)
+}
+
+fn shown(row: &Row, cell: &Samples) -> String {
+    let unit = row.figure.unit;
+    match (cell.median(), cell.range()) {
+        (Some(median), Some((least, most))) if cell.count() > 1 => format!(
+            "{} ({}-{})",
+            unit.shown(median),
+            unit.shown(least),
+            unit.shown(most)
+        ),
+        (Some(median), _) => unit.shown(median),
+        _ => "-".to_owned(),
+    }
+}
+
+/// How the first system, ours, stands to a target. None where a side was not measured.
+fn verdict(section: &Section, row: &Row, target: &Target) -> Option<String> {
+    let ours = row.cells.first()?.median()?;
+    let (value, what) = match target.against {
+        None => (ours, "itself".to_owned()),
+        Some(other) => {
+            let column = section.systems.iter().position(|system| *system == other)?;
+            let theirs = row.cells.get(column)?.median()?;
+            (ours / theirs, format!("of {}", other.name))
+        }
+    };
+    let met = if target.bound.holds(value) {
+        "met"
+    } else {
+        "missed"
+    };
+    Some(format!(
+        "    {value:.2} {what}; wanted {}: {met}\n",
+        target.bound
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{Kind, System};
+    use super::super::figure::{Figure, Unit};
+    use super::super::runner::{Row, Section};
+    use super::text;
+
+    #[test]
+    fn a_table_has_medians_ranges_and_verdicts() {
+        let pipe = Figure::new("pipe", "a byte there and back", Unit::Microseconds)
+            .at_most(0.2, System::PLAIN)
+            .at_most(0.5, System::BEST);
+        let even = Figure::new("even", "two processes", Unit::Efficiency).at_least(0.95);
+        let section = Section {
+            title: "on two cores".to_owned(),
+            kind: Kind::Wall,
+            systems: vec![System::OURS, System::PLAIN],
+            rounds: 3,
+            rows: vec![
+                Row {
+                    figure: pipe,
+                    cells: vec![
+                        [12e3, 10e3, 11e3].into_iter().collect(),
+                        [50e3, 51e3, 60e3].into_iter().collect(),
+                    ],
+                },
+                Row {
+                    figure: even,
+                    cells: vec![[0.97].into_iter().collect(), [].into_iter().collect()],
+                },
+            ],
+            remarks: vec!["linux, plain: status 1 x".to_owned()],
+        };
+        let expected = "\
+wall time: on two cores (3 boots each; median (least-most))
+                                   roentgen      linux, plain
+a byte there and back, µs  11.0 (10.0-12.0)  51.0 (50.0-60.0)
+    0.22 of linux, plain; wanted at most 0.20: missed
+two processes                          0.97                 -
+    0.97 itself; wanted at least 0.95: met
+not measured: linux, plain: status 1 x
+";
+        assert_eq!(text(&section), expected);
+    }
+}

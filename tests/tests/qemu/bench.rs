@@ -1,0 +1,187 @@
+//! What `run.sh bench` measures with: the timing programs end well and print what they
+//! should, here and on Linux. How fast anything is, is not judged here.
+
+use tests::bench::case::{Case, Group, Kind, System};
+use tests::bench::figure::{Figure, Unit};
+use tests::bench::runner::Runner;
+use tests::programs::{Link, compile, on_linux};
+use tests::suite::Tier;
+
+/// Every command of every timing program, for a few rounds, and the figures it prints.
+const COMMANDS: &[(&str, &[(&str, Unit)])] = &[
+    (
+        "bench_start getppid 100 1",
+        &[("getppid", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_switch pipe one 20 1",
+        &[("pipe_one", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_switch pipe across 20 1",
+        &[("pipe_across", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_switch yield threads 20 1",
+        &[("yield_threads", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_switch yield processes 20 1",
+        &[("yield_processes", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_switch futex one 20 1",
+        &[("futex_one", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_switch futex across 20 1",
+        &[("futex_across", Unit::Nanoseconds)],
+    ),
+    ("bench_switch wake 4 1", &[("wake", Unit::Nanoseconds)]),
+    (
+        "bench_wake latency 3 5 1",
+        &[
+            ("wake_p50", Unit::Nanoseconds),
+            ("wake_p99", Unit::Nanoseconds),
+            ("wake_most", Unit::Nanoseconds),
+        ],
+    ),
+    (
+        "bench_wake groups 2 2 3 1",
+        &[("groups", Unit::Nanoseconds)],
+    ),
+    ("bench_work even 3 50 1", &[("even_3", Unit::Efficiency)]),
+    ("bench_work uneven 20 1 1", &[("uneven", Unit::Efficiency)]),
+    ("bench_work migrate 4 1", &[("migrate", Unit::Nanoseconds)]),
+    (
+        "bench_work steal 4 5 1",
+        &[("steals", Unit::Count), ("steal", Unit::Instructions)],
+    ),
+    (
+        "bench_work spaces 5 20",
+        &[("spaces_kept", Unit::Efficiency)],
+    ),
+    ("bench_pages 8 20 1", &[("pages_8", Unit::Nanoseconds)]),
+];
+/// Figures that are made of this kernel's own counters: not on Linux, and not where
+/// nothing was counted.
+const COUNTED: &[&str] = &["steals", "steal", "spaces_kept"];
+/// Commands that need the interpreter.
+const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
+    (
+        "bench_start program 1 python -c print()",
+        &[
+            ("start_cold", Unit::Nanoseconds),
+            ("start_warm", Unit::Nanoseconds),
+        ],
+    ),
+    (
+        "bench_switch pair across python bench_pipe.py 20 1 pair",
+        &[("pair", Unit::Nanoseconds)],
+    ),
+    (
+        "python bench_scaling.py processes 2 2000 1",
+        &[("python_processes_2", Unit::Efficiency)],
+    ),
+    (
+        "python bench_scaling.py threads 2 2000 1",
+        &[("python_threads_2", Unit::Efficiency)],
+    ),
+];
+
+pub fn add(tier: Tier) -> Tier {
+    tier.test("bench: the native programs measure on Linux", || {
+        for (command, figures) in COMMANDS {
+            let mut words = command.split(' ');
+            let program = compile(words.next().unwrap(), Link::Static).unwrap();
+            let ending = on_linux(&program, &words.collect::<Vec<_>>()).unwrap();
+            let printed = String::from_utf8(ending.stdout).unwrap();
+            assert_eq!(ending.status, 0, "{command}: {printed}");
+            let mut seen = Vec::new();
+            for line in printed.lines() {
+                let (name, value) = line.split_once(' ').unwrap();
+                let (_, unit) = figures.iter().find(|(figure, _)| *figure == name).unwrap();
+                assert_plausible(command, *unit, value.parse().unwrap());
+                seen.push(name);
+            }
+            let expected = figures.iter().map(|(name, _)| *name);
+            let expected: Vec<&str> = expected.filter(|name| !COUNTED.contains(name)).collect();
+            assert_eq!(seen, expected, "{command}");
+        }
+    })
+    .test("bench: every timing program measures here", || {
+        let commands = || COMMANDS.iter().chain(PYTHON_COMMANDS);
+        let group = Group {
+            title: "a few rounds".to_owned(),
+            kind: Kind::Wall,
+            cores: 2,
+            systems: vec![System::OURS],
+            rounds: 1,
+            first_line: None,
+            cases: commands()
+                .map(|(command, figures)| case(command, figures))
+                .collect(),
+        };
+        let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
+        assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
+        for row in &section.rows {
+            let (name, samples) = (&row.figure.name, &row.cells[0]);
+            assert!(
+                samples.count() > 0 || COUNTED.contains(&name.as_str()),
+                "{name}"
+            );
+            for sample in samples.all() {
+                assert_plausible(name, row.figure.unit, *sample);
+            }
+        }
+    })
+    .test(
+        "bench: a command that fails is a remark, and the next one runs",
+        || {
+            let group = Group {
+                title: "counted".to_owned(),
+                kind: Kind::Instructions,
+                cores: 2,
+                systems: vec![System::OURS],
+                rounds: 2,
+                first_line: None,
+                cases: vec![
+                    case("bench_start nothing", &[]),
+                    case(
+                        "bench_start getppid 100 1",
+                        &[("getppid", Unit::Instructions)],
+                    ),
+                ],
+            };
+            let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
+            assert_eq!(
+                section.remarks,
+                ["roentgen: status 2 /bin/bench_start nothing"]
+            );
+            // Counted instructions are the same at every boot.
+            let counts = section.rows[0].cells[0].all();
+            assert_eq!(counts.len(), 2);
+            assert_eq!(counts[0], counts[1]);
+        },
+    )
+}
+
+fn case(command: &str, figures: &[(&str, Unit)]) -> Case {
+    let figures = figures
+        .iter()
+        .map(|(name, unit)| Figure::new(*name, *name, *unit));
+    Case::new(command, figures)
+}
+
+/// From a few instructions to some seconds; work side by side up to its ideal speed and,
+/// by the noise of a busy host, a little above it. What a steal costs is the difference
+/// of two times, and may be anything.
+fn assert_plausible(what: &str, unit: Unit, value: f64) {
+    let range = match unit {
+        Unit::Efficiency => 0.0..=3.0,
+        Unit::Count => 0.0..=1e6,
+        Unit::Instructions => -10e9..=10e9,
+        _ => 1.0..=10e9,
+    };
+    assert!(range.contains(&value), "{what}: {value}");
+}
