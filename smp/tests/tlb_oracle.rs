@@ -480,7 +480,9 @@ impl World {
             }
             Move::Look(on) => self.look(core(on)),
             Move::Map(space, page, count) => {
-                for entry in &mut self.space(space).table.borrow_mut()[page..].iter_mut().take(count)
+                for entry in &mut self.space(space).table.borrow_mut()[page..]
+                    .iter_mut()
+                    .take(count)
                 {
                     entry.get_or_insert_with(|| self.new_translation());
                 }

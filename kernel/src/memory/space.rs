@@ -337,22 +337,23 @@ impl AddressSpace {
         let mut gather = Gather::new();
         let mut narrowed = Batch::new();
         // W comes back by a fault, which knows whether the page must be copied.
-        let result = layout
-            .tables
-            .change(range.start, range.end, &mut gather, &mut |page, entry| {
-                let keep_writable = entry.flags().contains(Flags::WRITABLE);
-                let flags = leaf_flags(protection, keep_writable);
-                if entry
-                    .flags()
-                    .intersection(!(Flags::ACCESSED | Flags::DIRTY))
-                    != flags
-                {
-                    if is_narrower(entry.flags(), flags) {
-                        narrowed.add((page / PAGE_SIZE) as u64, 1);
+        let result =
+            layout
+                .tables
+                .change(range.start, range.end, &mut gather, &mut |page, entry| {
+                    let keep_writable = entry.flags().contains(Flags::WRITABLE);
+                    let flags = leaf_flags(protection, keep_writable);
+                    if entry
+                        .flags()
+                        .intersection(!(Flags::ACCESSED | Flags::DIRTY))
+                        != flags
+                    {
+                        if is_narrower(entry.flags(), flags) {
+                            narrowed.add((page / PAGE_SIZE) as u64, 1);
+                        }
+                        entry.set_flags(flags);
                     }
-                    entry.set_flags(flags);
-                }
-            });
+                });
         gather.note_batch(&narrowed);
         self.finish(&mut layout.pen, &mut gather);
         Ok(result?)

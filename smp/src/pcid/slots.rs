@@ -223,10 +223,7 @@ impl Slots {
     }
 
     fn unlink(&mut self, slot: u16) {
-        let (older, newer) = (
-            self.older[usize::from(slot)],
-            self.newer[usize::from(slot)],
-        );
+        let (older, newer) = (self.older[usize::from(slot)], self.newer[usize::from(slot)]);
         self.older[usize::from(newer)] = older;
         self.newer[usize::from(older)] = newer;
     }

@@ -9,9 +9,9 @@
 //! Beside each model stand its broken twins: the same with one line as it must not be,
 //! of which loom must find what goes wrong.
 
-use std::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
 use loom::sync::Mutex;
