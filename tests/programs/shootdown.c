@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAIRS = 2, PAGE = 4096, TURNS = 200, FORKS = 20, MOST_PAGES = 100 };
+enum { PAIRS = 2, PAGE = 4096, TURNS = 42, TURNS_A_FORK = 6, MOST_PAGES = 100 };
 
 /* What the second thread of a pair is asked to do on every page, and how it went. */
 enum order { NOTHING, READ, WRITE, END };
@@ -209,7 +209,7 @@ static void *first(void *argument)
         protect(pair, turn * 10 + 1);
         discard(pair, turn * 10 + 2);
         move(pair, turn * 10 + 3);
-        if (turn % (TURNS / FORKS) == 0)
+        if (turn % TURNS_A_FORK == 0)
             fork_once(pair, turn * 10 + 4);
         munmap(pair->pages, pair->count * PAGE);
     }

@@ -184,6 +184,8 @@ int main(int count, char **arguments)
         return 2;
     turns = mmap(NULL, MOST * sizeof(*turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
                  -1, 0);
+    /* The cores that there are: musl asks for those that the thread may run on. */
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     stay_on(0);
     ring();
     fflush(stdout);
@@ -193,7 +195,7 @@ int main(int count, char **arguments)
             _exit(0);
         waitpid(pid, NULL, 0);
     }
-    if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+    if (cores > 1) {
         change_while_others(sleeper, &asleep);
         change_while_others(spinner, &spinning);
     }

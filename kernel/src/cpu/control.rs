@@ -2,7 +2,7 @@
 //! which protections are on. Intel SDM vol. 3A, chapters 2 and 4.
 
 use core::arch::x86_64::__cpuid_count;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use formats::cmdline::CommandLine;
 use x86_64::PhysAddr;
@@ -15,17 +15,29 @@ use x86_64::registers::model_specific::{FsBase, GsBase, KernelGsBase};
 #[unsafe(no_mangle)]
 static ROENTGEN_HAS_SMAP: AtomicBool = AtomicBool::new(false);
 
-/// Whether PCIDs are used where there are any.
-static MAY_USE_PCID: AtomicBool = AtomicBool::new(true);
+/// The PCIDs that are used at most, on a core that has them.
+static PCID_LIMIT: AtomicU16 = AtomicU16::new(smp::pcid::MOST);
 /// Whether INVPCID is used: allowed, and there on every core so far.
 static USES_INVPCID: AtomicBool = AtomicBool::new(true);
 
 /// Leaves off what the command line says (`pcid=off`, `invpcid=off`), to run on CPUs that
-/// have it as on those that do not. Before the first core is set up.
+/// have it as on those that do not; `pcid=N` uses N PCIDs at most. Before the first core
+/// is set up.
 pub fn restrict(command_line: &CommandLine) {
-    let is_off = |key| command_line.value(key) == Some("off");
-    MAY_USE_PCID.store(!is_off("pcid"), Ordering::Relaxed);
-    USES_INVPCID.store(!is_off("invpcid"), Ordering::Relaxed);
+    let limit = match command_line.value("pcid") {
+        Some("off") => 0,
+        Some(number) => number.parse().unwrap_or(smp::pcid::MOST),
+        None => smp::pcid::MOST,
+    };
+    PCID_LIMIT.store(limit.min(smp::pcid::MOST), Ordering::Relaxed);
+    let is_off = command_line.value("invpcid") == Some("off");
+    USES_INVPCID.store(!is_off, Ordering::Relaxed);
+}
+
+/// The PCIDs that a core uses, if it has them; 0: none.
+#[must_use]
+pub fn pcid_limit() -> u16 {
+    PCID_LIMIT.load(Ordering::Relaxed)
 }
 
 /// One CPUID leaf's register bit.
@@ -65,7 +77,7 @@ pub fn enable_features() -> bool {
     cr4.set(Cr4Flags::OSXSAVE, has_xsave());
     // The low bits of CR3 are zero, as setting PCIDE demands (Intel SDM vol. 3A, 4.10.1):
     // the kernel's own table is loaded.
-    let pcid = has(1, 0, |leaf| leaf.ecx, 17) && MAY_USE_PCID.load(Ordering::Relaxed);
+    let pcid = has(1, 0, |leaf| leaf.ecx, 17) && pcid_limit() > 0;
     cr4.set(Cr4Flags::PCID, pcid);
     if !has(7, 0, |leaf| leaf.ebx, 10) {
         USES_INVPCID.store(false, Ordering::Relaxed);

@@ -10,7 +10,7 @@
 use core::cell::UnsafeCell;
 use std::sync::Arc;
 
-use smp::pcid::{CoreSpaces, MOST, Slots};
+use smp::pcid::{CoreSpaces, Slots};
 
 use super::space::AddressSpace;
 use super::{kernel_map, tlb};
@@ -60,7 +60,7 @@ impl LoadedSpace {
     pub unsafe fn use_pcids(&self, id: usize) {
         // SAFETY: the caller's promise.
         let own = unsafe { &mut *self.0.get() };
-        own.view = CoreSpaces::new(id, Slots::new(MOST));
+        own.view = CoreSpaces::new(id, Slots::new(control::pcid_limit()));
     }
 }
 

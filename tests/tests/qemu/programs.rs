@@ -90,6 +90,8 @@ pub fn add(mut tier: Tier) -> Tier {
             assert!(number("tlb_flushes_shootdown") > 0, "{text}");
             assert!(number("tlb_pages_flushed") > 0, "{text}");
             assert_eq!(number("tlb_flushes_kernel"), 2, "{text}");
+            // One is the kernel's, for the trampoline.
+            assert!(number("tlb_shootdowns_sent") > 1, "{text}");
         },
     )
 }
