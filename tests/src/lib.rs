@@ -9,6 +9,7 @@
 //! | [`console`] | the frames on COM1, between the guest and our own streams |
 //! | [`cli`] | the command line of `run.sh` |
 //! | [`suite`] | tests in tiers, each with a time budget |
+//! | [`models`] | protocols under the model checkers |
 //! | [`oracle`] | the same programs on Linux and here, compared |
 //! | [`programs`] | static C programs, on Linux and here |
 //! | [`speed`] | starting and calls, measured against the control |
@@ -26,6 +27,7 @@ pub mod initramfs;
 pub mod iso;
 pub mod linux;
 pub mod machine;
+pub mod models;
 pub mod oracle;
 pub mod packages;
 pub mod programs;

@@ -11,12 +11,14 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::models;
 use crate::packages::{self, Need};
 use crate::toolchain::Toolchain;
 
 /// The tiers in the order of their cost, each with its budget.
 const TIERS: &[(&str, Duration)] = &[
     ("host", Duration::from_secs(300)),
+    ("models", Duration::from_secs(400)),
     ("qemu", Duration::from_secs(900)),
     ("oracle", Duration::from_secs(1500)),
     ("bochs", Duration::from_secs(600)),
@@ -149,6 +151,7 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
         println!("failed: the host crates are over their budget");
         sum.failed += 1;
     }
+    run_models(&toolchain, filter, &mut sum)?;
     for (tier, _) in TIERS {
         let sources = crate::project::root().join("tests/tests").join(tier);
         if sources.is_dir() || sources.with_extension("rs").is_file() {
@@ -164,6 +167,31 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The models that are meant, one kind after another.
+fn run_models(toolchain: &Toolchain, filter: Option<&str>, sum: &mut Sum) -> Result<()> {
+    let chosen = || models::ALL.iter().filter(|models| models.has(filter));
+    for models in chosen() {
+        sum.add(models.build(toolchain), None, &models.name())?;
+    }
+    let started = Instant::now();
+    for models in chosen() {
+        sum.add(models.run(toolchain, filter), None, &models.name())?;
+    }
+    if chosen().next().is_some() {
+        let (spent, budget) = (started.elapsed(), budget("models"));
+        println!(
+            "models: {:.0} s of {} s",
+            spent.as_secs_f64(),
+            budget.as_secs()
+        );
+        if spent > budget {
+            println!("failed: the models are over their budget");
+            sum.failed += 1;
+        }
+    }
+    Ok(())
 }
 
 fn cargo_test(toolchain: &Toolchain) -> Command {
