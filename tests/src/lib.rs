@@ -9,7 +9,7 @@
 //! | [`console`] | the frames on COM1, between the guest and our own streams |
 //! | [`cli`] | the command line of `run.sh` |
 //! | [`suite`] | tests in tiers, each with a time budget |
-//! | [`models`] | protocols under the model checker |
+//! | [`models`] | protocols under the model checkers |
 //! | [`oracle`] | the same programs on Linux and here, compared |
 //! | [`programs`] | static C programs, on Linux and here |
 //! | [`seeded`] | kernels with a bug put in, and the tests that find it |

@@ -1,28 +1,136 @@
-//! The loom models: protocols in which every order of steps is tried.
+//! The models: protocols under the checkers, loom (every order of steps) and shuttle
+//! (orders at random).
 //!
-//! They are unit tests whose names begin with `loom_`, built with `--cfg loom`, which
-//! swaps a crate's atomics for the model checker's. So they have a target directory of
-//! their own.
+//! A checker brings its own atomics, which a crate takes with `--cfg` and the checker's
+//! name. So each has a target directory of its own.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
+use crate::project;
 use crate::toolchain::Toolchain;
 
-/// How the names of models begin.
-pub const PREFIX: &str = "loom_";
+/// A crate's models for one checker.
+pub struct Models {
+    package: &'static str,
+    /// The checker: the `cfg`, and the directory under `target`.
+    checker: &'static str,
+    /// Which of the crate's tests, as Cargo is told.
+    target: &'static [&'static str],
+    /// Their sources, to look a name up without building them.
+    sources: &'static str,
+    /// How their names begin, where others are in the same target.
+    prefix: Option<&'static str>,
+}
 
-/// The crates that have models.
-const CRATES: &[&str] = &["smp"];
+/// All of them.
+pub const ALL: &[Models] = &[
+    Models {
+        package: "smp",
+        checker: "loom",
+        target: &["--lib"],
+        sources: "smp/src/shootdown/models.rs",
+        prefix: Some("loom_"),
+    },
+    Models {
+        package: "sched",
+        checker: "loom",
+        target: &["--test", "loom"],
+        sources: "sched/tests/loom",
+        prefix: None,
+    },
+    Models {
+        package: "sched",
+        checker: "shuttle",
+        target: &["--test", "shuttle"],
+        sources: "sched/tests/shuttle.rs",
+        prefix: None,
+    },
+];
 
-/// What runs all models.
-#[must_use]
-pub fn command(toolchain: &Toolchain) -> Command {
-    let mut command = toolchain.cargo();
-    command.args(["test", "--release", "--no-fail-fast", "--lib"]);
-    command.args(["--target-dir", "target/loom"]);
-    for name in CRATES {
-        command.args(["-p", name]);
+impl Models {
+    /// What they are, for a message.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} under {}", self.package, self.checker)
     }
-    command.env("RUSTFLAGS", "--cfg loom");
-    command
+
+    /// Whether any is meant by the word of `run.sh test`: it is part of a test's name, or
+    /// it is `models` or the checker's name.
+    #[must_use]
+    pub fn has(&self, filter: Option<&str>) -> bool {
+        let Some(word) = filter else { return true };
+        self.words(word).is_none() || has_test(&project::root().join(self.sources), word)
+    }
+
+    /// The word that the tests themselves are to be filtered by.
+    #[must_use]
+    pub fn words<'a>(&self, filter: &'a str) -> Option<&'a str> {
+        Some(filter).filter(|word| *word != "models" && *word != self.checker)
+    }
+
+    /// Builds them; the caller runs it before the clock starts.
+    #[must_use]
+    pub fn build(&self, toolchain: &Toolchain) -> Command {
+        let mut command = self.cargo_test(toolchain);
+        command.arg("--no-run");
+        command
+    }
+
+    /// Runs those that are meant by the word, and shows the time of each.
+    #[must_use]
+    pub fn run(&self, toolchain: &Toolchain, filter: Option<&str>) -> Command {
+        let mut command = self.cargo_test(toolchain);
+        command.args(["--", "-Zunstable-options", "--report-time"]);
+        command.args(filter.and_then(|word| self.words(word)).or(self.prefix));
+        command
+    }
+
+    fn cargo_test(&self, toolchain: &Toolchain) -> Command {
+        let mut command = toolchain.cargo();
+        command.args(["test", "--release", "--no-fail-fast", "-p", self.package]);
+        command.args(self.target);
+        command.arg("--target-dir");
+        command.arg(format!("target/{}", self.checker));
+        command.env("RUSTFLAGS", format!("--cfg {}", self.checker));
+        command
+    }
+}
+
+/// Whether a test in this file or directory has `word` in its name.
+fn has_test(path: &Path, word: &str) -> bool {
+    if let Ok(entries) = fs::read_dir(path) {
+        return entries
+            .filter_map(|entry| entry.ok())
+            .any(|entry| has_test(&entry.path(), word));
+    }
+    let text = fs::read_to_string(path).unwrap_or_default();
+    // The test runner knows a test by its module and its name.
+    let module = path.file_stem().unwrap_or_default().to_string_lossy();
+    text.split("#[test]").skip(1).any(|rest| {
+        let name = rest
+            .split_once("fn ")
+            .and_then(|(_, rest)| rest.split_once('('));
+        name.is_some_and(|(name, _)| format!("{module}::{name}").contains(word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_found_by_part_of_a_name() {
+        let [shootdown, loom, shuttle] = ALL else {
+            panic!("three kinds of models")
+        };
+        assert!(shootdown.has(None) && shootdown.has(Some("loom")));
+        assert!(shootdown.has(Some("loom_")) && !shootdown.has(Some("three_cores_run")));
+        assert!(loom.has(None) && loom.has(Some("models")) && loom.has(Some("loom")));
+        assert!(loom.has(Some("core_that_halts_is_interrupted_once")));
+        assert!(loom.has(Some("state::a_wake_up")));
+        assert!(!loom.has(Some("three_cores_run")) && shuttle.has(Some("three_cores_run")));
+        assert!(!shuttle.has(Some("no_test_has_such_a_name")));
+    }
 }

@@ -18,6 +18,7 @@ use crate::toolchain::Toolchain;
 /// The tiers in the order of their cost, each with its budget.
 const TIERS: &[(&str, Duration)] = &[
     ("host", Duration::from_secs(300)),
+    ("models", Duration::from_secs(400)),
     ("qemu", Duration::from_secs(900)),
     ("oracle", Duration::from_secs(1500)),
     ("bochs", Duration::from_secs(600)),
@@ -133,23 +134,28 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
     if filter.is_none_or(|filter| filter.contains("seeded")) {
         crate::seeded::kernel(&toolchain)?;
     }
-    let started = Instant::now();
     let mut sum = Sum::default();
+    let host = || {
+        let mut command = cargo_test(&toolchain);
+        command.arg("--workspace");
+        for guest in GUEST_CRATES.iter().chain(&["tests"]) {
+            command.args(["--exclude", guest]);
+        }
+        command
+    };
+    let ours = |targets: &[&str]| {
+        let mut command = cargo_test(&toolchain);
+        command.args(["-p", "tests"]).args(targets);
+        command
+    };
+    for mut command in [host(), ours(&["--lib", "--bins", "--tests"])] {
+        command.arg("--no-run");
+        sum.add(command, None, "building the tests")?;
+    }
 
-    let mut host = cargo_test(&toolchain);
-    host.arg("--workspace");
-    for guest in GUEST_CRATES.iter().chain(&["tests"]) {
-        host.args(["--exclude", guest]);
-    }
-    sum.add(host, filter, "the host crates")?;
-    let mut ours = cargo_test(&toolchain);
-    ours.args(["-p", "tests", "--lib", "--bins"]);
-    sum.add(ours, filter, "crate tests")?;
-    // Built apart from all else, so not for a word that is about none of them.
-    if filter.is_none_or(|word| word.contains("loom")) {
-        let only = filter.or(Some(models::PREFIX));
-        sum.add(models::command(&toolchain), only, "the models")?;
-    }
+    let started = Instant::now();
+    sum.add(host(), filter, "the host crates")?;
+    sum.add(ours(&["--lib", "--bins"]), filter, "crate tests")?;
     println!(
         "host crates: {:.0} s of {} s",
         started.elapsed().as_secs_f64(),
@@ -159,12 +165,11 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
         println!("failed: the host crates are over their budget");
         sum.failed += 1;
     }
+    run_models(&toolchain, filter, &mut sum)?;
     for (tier, _) in TIERS {
         let sources = crate::project::root().join("tests/tests").join(tier);
         if sources.is_dir() || sources.with_extension("rs").is_file() {
-            let mut command = cargo_test(&toolchain);
-            command.args(["-p", "tests", "--test", tier]);
-            sum.add(command, filter, tier)?;
+            sum.add(ours(&["--test", tier]), filter, tier)?;
         }
     }
     println!("\n{:.0} s", started.elapsed().as_secs_f64());
@@ -174,6 +179,31 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The models that are meant, one kind after another.
+fn run_models(toolchain: &Toolchain, filter: Option<&str>, sum: &mut Sum) -> Result<()> {
+    let chosen = || models::ALL.iter().filter(|models| models.has(filter));
+    for models in chosen() {
+        sum.add(models.build(toolchain), None, &models.name())?;
+    }
+    let started = Instant::now();
+    for models in chosen() {
+        sum.add(models.run(toolchain, filter), None, &models.name())?;
+    }
+    if chosen().next().is_some() {
+        let (spent, budget) = (started.elapsed(), budget("models"));
+        println!(
+            "models: {:.0} s of {} s",
+            spent.as_secs_f64(),
+            budget.as_secs()
+        );
+        if spent > budget {
+            println!("failed: the models are over their budget");
+            sum.failed += 1;
+        }
+    }
+    Ok(())
 }
 
 fn cargo_test(toolchain: &Toolchain) -> Command {

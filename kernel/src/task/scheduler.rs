@@ -359,6 +359,13 @@ fn give_way(reason: Leave) {
         scheduler.time_quantum(&off);
         return;
     }
+    if reason == Leave::Preemption
+        && let Some(thread) = own.current.as_ref()
+        && system().stays(&mut own.local, &thread.entity, &Machine)
+    {
+        scheduler.time_quantum(&off);
+        return;
+    }
     leave(reason, &off);
 }
 
