@@ -162,6 +162,7 @@ static void map_and_touch(void)
 static void change_while_others(void *(*body)(void *), _Atomic uint32_t *there)
 {
     pthread_t thread;
+    atomic_store(&stop, 0);
     map_and_touch();
     if (pthread_create(&thread, NULL, body, NULL))
         fail("pthread_create");

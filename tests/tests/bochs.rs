@@ -10,14 +10,6 @@ use tests::numbers;
 use tests::programs::{Link, compile, machine_without_python};
 use tests::suite::Tier;
 
-/// Processes that take turns on one core.
-const PROCESSES: i64 = 1000;
-/// The PCIDs of a core in that test, so that not too many processes are needed to have
-/// had more spaces than PCIDs.
-const PCIDS: i64 = 1100;
-/// Processes that live for a moment afterwards.
-const MORE: i64 = 150;
-
 fn main() -> ExitCode {
     Tier::new("bochs")
         .test("python: prints on two cores", || {
@@ -34,20 +26,25 @@ fn main() -> ExitCode {
         })
         .test(
             "pcid: a thousand processes on a core switch without a flush, and what flushes flushes",
-            pcid,
+            || pcid(1000, 1100, 150, ""),
         )
+        .test("pcid: so do fifty without INVPCID", || {
+            pcid(50, 64, 40, "invpcid=off")
+        })
         .run()
 }
 
-fn pcid() {
+/// That many processes take turns on a core, and then that many more live for a moment:
+/// together more than there are PCIDs, so that some are taken over.
+fn pcid(processes: i64, pcids: i64, more: i64, words: &str) {
     let program = compile("spaces", Link::Static).unwrap();
-    let arguments = [PROCESSES.to_string(), "6".to_owned(), MORE.to_string()];
+    let arguments = [processes.to_string(), "6".to_owned(), more.to_string()];
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = machine_without_python(&program, &arguments)
         .unwrap()
         .bochs()
         .smp(2)
-        .kernel_words(&format!("check=tlb pcid={PCIDS}"))
+        .kernel_words(&format!("check=tlb pcid={pcids} {words}"))
         .timeout(Duration::from_secs(400))
         .run()
         .unwrap();
@@ -59,11 +56,11 @@ fn pcid() {
         output.remarks()
     );
     assert!(
-        text.contains("1000 processes, 6 rounds, 0 wrong\n"),
+        text.contains(&format!("{processes} processes, 6 rounds, 0 wrong\n")),
         "{text}"
     );
     let number = |name: &str| numbers::find(&text, name).unwrap();
-    assert!(number("ring_switches") == 4 * PROCESSES, "{text}");
+    assert!(number("ring_switches") == 4 * processes, "{text}");
     assert!(number("ring_loads") >= number("ring_switches"), "{text}");
     assert!(
         number("ring_loads_kept") * 100 >= number("ring_loads") * 99,
@@ -78,8 +75,8 @@ fn pcid() {
     }
     assert_eq!(number("tlb_flushes_untagged"), 0, "{text}");
     assert!(number("tlb_pages_flushed") > 0, "{text}");
-    assert_eq!(number("core0_pcid_slots"), PCIDS, "{text}");
-    assert!(number("tlb_flushes_taken_over") > PCIDS, "{text}");
+    assert_eq!(number("core0_pcid_slots"), pcids, "{text}");
+    assert!(number("tlb_flushes_taken_over") > pcids, "{text}");
     // One is the kernel's, for the trampoline.
     assert!(number("tlb_shootdowns_sent") > 1, "{text}");
 }

@@ -85,6 +85,7 @@ pub fn load(space: &Arc<AddressSpace>, off: &InterruptsOff) {
         {
             return;
         }
+        core.tlb.show_running(0, 0);
         let previous = loaded.replace(space.clone());
         let flushed = view.enter(
             space.translations(),
@@ -120,13 +121,13 @@ pub fn leave() {
         let Some(space) = loaded.take() else {
             return;
         };
+        core.tlb.show_running(0, 0);
         let is_kept = view.slots().is_tagged();
         view.leave(space.translations(), || {
             // SAFETY: the kernel's own table maps all that the kernel uses.
             unsafe { control::load_root(kernel_map::root(), 0, is_kept) };
         });
         KERNEL_LOADS.add(1);
-        core.tlb.show_running(0, 0);
         space
     };
     // Dropping a space frees its tables: not with interrupts off for long.

@@ -135,6 +135,8 @@ impl CoreTlb {
 
     /// Says which space this core runs (0: none), and as of which generation, for the
     /// check. Nobody reads one space's id with another's generation: in between it is 0.
+    /// And it is 0 before the core is out of a space's set: nobody finds it behind who did
+    /// not have to ask it.
     pub(super) fn show_running(&self, space: u64, generation: u64) {
         self.running.store(0, Ordering::SeqCst);
         self.as_of.store(generation, Ordering::SeqCst);
