@@ -179,4 +179,4 @@ def ordered(tasks: list[TaskRates], order: str) -> list[TaskRates]:
     key, is_descending = ORDERS[order]
     by_id = sorted(tasks, key=lambda task: (task.thread.pid, task.thread.tid))
     # Sorting is stable, also where it is reversed.
-    return sorted(by_id, key=key, reverse=is_descending)  # type: ignore[arg-type]
+    return sorted(by_id, key=key, reverse=is_descending)

@@ -174,7 +174,7 @@ def parse_cores(text: str) -> list[Core]:
     known = [name for name in Core._fields if name != "wake_latencies"]
     cores = []
     for row in _rows(text):
-        latencies = []
+        latencies: list[int] = []
         while (bucket := row.get(f"wake_{len(latencies)}")) is not None:
             latencies.append(int(bucket))
         values = {name: _value(name, row[name]) for name in known}

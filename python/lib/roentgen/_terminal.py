@@ -37,7 +37,7 @@ class Terminal:
 
     def __init__(self) -> None:
         self._input = sys.stdin.fileno() if sys.stdin and sys.stdin.isatty() else None
-        self._modes: list[object] | None = None
+        self._modes: list[int | list[bytes | int]] | None = None
         self._handlers: dict[int, object] = {}
         self._pipe: tuple[int, int] | None = None
         self._old_wakeup = -1
@@ -104,7 +104,7 @@ class Terminal:
 
     def draw(self, lines: list[str]) -> None:
         """Show the lines, in place of what was there."""
-        body = "\r\n".join(line + _CLEAR_LINE for line in lines)
+        body = "\n".join(line + _CLEAR_LINE for line in lines)
         self._write(_HOME + body + _CLEAR_BELOW)
 
     def wait(self, seconds: float) -> str | None:
