@@ -223,7 +223,7 @@ fn new_thread(
             .signals()
             .set_alternate_stack(parent.signals().alternate_stack());
     }
-    thread.entity.inherit(&parent.entity);
+    thread.inherit_scheduling(parent);
     Ok(thread)
 }
 

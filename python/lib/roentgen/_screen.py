@@ -191,6 +191,11 @@ def count_whole(value: int) -> str:
     return str(value) if value < 1000 else count(value)
 
 
+def number_of(value: int, thing: str) -> str:
+    """Return how many things there are, in words."""
+    return f"{value} {thing}" if value == 1 else f"{value} {thing}s"
+
+
 def _nice(task: TaskRates) -> str:
     classes = {"interrupt": "irq", "idle": "idl"}
     return classes.get(task.thread.scheduling_class, str(task.thread.nice))
@@ -282,8 +287,8 @@ def summary_lines(rates: Rates, interval: float, palette: Palette) -> list[Line]
     memory = rates.memory
     title = [
         f" roentgen top   up {long_time(rates.uptime)}",
-        f"{len(rates.cores)} cores",
-        f"{len(threads)} threads, {runnable} runnable",
+        number_of(len(rates.cores), "core"),
+        f"{number_of(len(threads), 'thread')}, {runnable} runnable",
         f"{size(memory.total - memory.free)} of {size(memory.total)} used",
         f"over {interval:.3g} s ",
     ]
