@@ -254,7 +254,7 @@ impl Thread {
     pub fn usage_at(&self, now: Instant) -> Usage {
         let run = self.run_nanos_at(now);
         // It may have gone on since `now` was read.
-        let system = self.own_usage.system().min(run);
+        let system = self.own_usage.system_at(run).min(run);
         let (switches, preemptions) = self.entity.switches();
         Usage {
             user: run - system,

@@ -175,7 +175,7 @@ impl OwnUsage {
         let bound = now.saturating_sub(system + self.user.load(Ordering::Relaxed));
         let spent = weight.saturating_mul(now.saturating_sub(began));
         self.system
-            .store(system + spent.min(bound), Ordering::Relaxed);
+            .store(system + spent.min(bound), Ordering::Release);
         if weight != 1 {
             self.note_look(now);
         }
@@ -188,10 +188,19 @@ impl OwnUsage {
         self.user.store(user, Ordering::Relaxed);
     }
 
-    /// Nanoseconds in the kernel.
+    /// Nanoseconds in the kernel, where the thread has run `run`: with a long call that
+    /// it is in.
     #[must_use]
-    pub fn system(&self) -> u64 {
-        self.system.load(Ordering::Relaxed)
+    pub fn system_at(&self, run: u64) -> u64 {
+        // In this order, which is not that of `leave_kernel`: a call that ends meanwhile
+        // may be missing, but is never counted twice.
+        let system = self.system.load(Ordering::Acquire);
+        let began = self.began.load(Ordering::Relaxed);
+        let is_long = self.weight.load(Ordering::Relaxed) == 1;
+        if began == NOT_TIMED || !is_long {
+            return system;
+        }
+        system + run.saturating_sub(began)
     }
 
     /// One more page fault was served for it.
