@@ -8,7 +8,7 @@ mod _roentgen {
 
     /// One of Roentgen's own calls with a buffer and its size.
     fn call_with_buffer(number: usize, buffer: &mut [u8]) -> std::io::Result<usize> {
-        // SAFETY: both calls that take a buffer write at most `buffer.len()` bytes to it.
+        // SAFETY: the calls that take a buffer write at most `buffer.len()` bytes to it.
         let result =
             unsafe { libc::syscall(number as libc::c_long, buffer.as_mut_ptr(), buffer.len()) };
         usize::try_from(result).map_err(|_| std::io::Error::last_os_error())
@@ -67,19 +67,37 @@ mod _roentgen {
         Ok(vm.ctx.new_list(words.collect()).into())
     }
 
-    /// Every counter, a line each: name, space, value.
-    #[pyfunction]
-    fn counters(vm: &VirtualMachine) -> PyResult<String> {
+    /// A text of the kernel's, whole: asks again where it has grown meanwhile.
+    fn text(number: usize, vm: &VirtualMachine) -> PyResult<String> {
         let mut buffer = vec![0_u8; 16 * 1024];
         loop {
-            let length = call_with_buffer(syscall::RG_COUNTERS, &mut buffer)
-                .map_err(|e| os_error(&e, vm))?;
+            let length =
+                call_with_buffer(number, &mut buffer).map_err(|error| os_error(&error, vm))?;
             if length <= buffer.len() {
                 buffer.truncate(length);
                 return Ok(String::from_utf8_lossy(&buffer).into_owned());
             }
-            buffer.resize(length, 0);
+            // What counts threads may have more of them by then.
+            buffer.resize(length + length / 4, 0);
         }
+    }
+
+    /// Every counter, a line each: name, space, value.
+    #[pyfunction]
+    fn counters(vm: &VirtualMachine) -> PyResult<String> {
+        text(syscall::RG_COUNTERS, vm)
+    }
+
+    /// What each core has done, as a table (`roentgen_abi::table::CORES`).
+    #[pyfunction]
+    fn cores(vm: &VirtualMachine) -> PyResult<String> {
+        text(syscall::RG_CORES, vm)
+    }
+
+    /// Every thread of every process, as a table (`roentgen_abi::table::THREADS`).
+    #[pyfunction]
+    fn threads(vm: &VirtualMachine) -> PyResult<String> {
+        text(syscall::RG_THREADS, vm)
     }
 }
 

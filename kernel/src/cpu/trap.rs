@@ -32,6 +32,7 @@ const FAULT_FETCH: u64 = 16;
 pub(super) unsafe extern "C" fn system_call(frame: *mut TrapFrame) -> bool {
     // SAFETY: the entry's frame, which nobody else uses.
     let frame = unsafe { &mut *frame };
+    task::current().enter_kernel(syscall::is_long(frame));
     flag::enable();
     syscall::dispatch(frame);
     before_user_mode(frame);
@@ -56,6 +57,7 @@ pub fn before_user_mode(frame: *mut TrapFrame) {
         }
         let thread = task::current();
         if !thread.needs_attention() {
+            thread.leave_kernel();
             return;
         }
         flag::enable();
@@ -73,6 +75,9 @@ pub(super) unsafe extern "C" fn trap(frame: *mut TrapFrame) {
     control::forbid_user_access();
     // SAFETY: the entry's frame, which nobody else uses.
     let frame = unsafe { &mut *frame };
+    if frame.is_from_user() {
+        task::current().enter_kernel(false);
+    }
     if frame.vector >= 32 {
         interrupts::handle(frame.vector as u8);
     } else if frame.vector == PAGE_FAULT {
@@ -123,7 +128,7 @@ fn page_fault(frame: &mut TrapFrame) {
         None => Err(FaultError::NotMapped),
     };
     let Err(error) = result else {
-        thread.process().count_page_fault();
+        thread.count_page_fault();
         return;
     };
     if !frame.is_from_user() {

@@ -28,6 +28,8 @@ mod unknown;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
+use linux_raw_sys::general as linux;
+
 use crate::cpu::entry::TrapFrame;
 use crate::errno::Result;
 use crate::task;
@@ -47,6 +49,44 @@ pub fn dispatch(frame: &mut TrapFrame) {
         Ok(value) => value as u64,
         Err(error) => (-(error as i64)) as u64,
     };
+}
+
+/// Bytes from which on it takes long to copy them.
+const LONG_COPY: u64 = 16 * 1024;
+
+/// Whether the call in `frame` can take so long that reading the clock does not matter.
+#[must_use]
+pub fn is_long(frame: &TrapFrame) -> bool {
+    match frame.rax as u32 {
+        linux::__NR_read | linux::__NR_write | linux::__NR_pread64 | linux::__NR_pwrite64 => {
+            frame.rdx >= LONG_COPY
+        }
+        linux::__NR_getrandom => frame.rsi >= LONG_COPY,
+        linux::__NR_clone
+        | linux::__NR_clone3
+        | linux::__NR_fork
+        | linux::__NR_vfork
+        | linux::__NR_execve
+        | linux::__NR_execveat
+        | linux::__NR_exit
+        | linux::__NR_exit_group
+        | linux::__NR_mmap
+        | linux::__NR_munmap
+        | linux::__NR_mremap
+        | linux::__NR_mprotect
+        | linux::__NR_madvise
+        | linux::__NR_readv
+        | linux::__NR_writev
+        | linux::__NR_preadv
+        | linux::__NR_pwritev
+        | linux::__NR_getdents64
+        | linux::__NR_truncate
+        | linux::__NR_ftruncate
+        | linux::__NR_fallocate
+        | linux::__NR_sendfile
+        | linux::__NR_copy_file_range => true,
+        _ => false,
+    }
 }
 
 /// A group's part of the table: None where it does not know the number.

@@ -275,10 +275,7 @@ fn wait4([pid, status, options, usage, ..]: [usize; 6]) -> Result<usize> {
         user::write(status, &event.status)?;
     }
     if usage != 0 {
-        user::copy_out(
-            usage,
-            &super::schedule::usage_bytes(event.run_nanos, event.page_faults, 0),
-        )?;
+        user::copy_out(usage, &super::schedule::usage_bytes(&event.usage, 0))?;
     }
     Ok(event.pid as usize)
 }
@@ -340,8 +337,8 @@ fn waitid([kind, id, to, options, usage, _]: [usize; 6]) -> Result<usize> {
         user::copy_out(to, &bytes)?;
     }
     if usage != 0 {
-        let (nanos, faults) = event.map_or((0, 0), |event| (event.run_nanos, event.page_faults));
-        user::copy_out(usage, &super::schedule::usage_bytes(nanos, faults, 0))?;
+        let used = event.map(|event| event.usage).unwrap_or_default();
+        user::copy_out(usage, &super::schedule::usage_bytes(&used, 0))?;
     }
     Ok(0)
 }

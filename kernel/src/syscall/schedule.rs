@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
+use sched::policy::Policy;
 
 use crate::cpu;
 use crate::errno::{Errno, Result};
 use crate::memory::user;
 use crate::task::thread::{Affinity, Thread};
+use crate::task::usage::Usage;
 use crate::task::{self, process, scheduler};
-use crate::time;
+use crate::time::{self, Instant};
 
 pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
     Some(match number {
@@ -20,7 +22,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_sched_getaffinity => getaffinity(args),
         linux::__NR_sched_setaffinity => setaffinity(args),
         linux::__NR_getcpu => getcpu(args),
-        linux::__NR_sched_getscheduler => thread_of(args[0]).map(|_| linux::SCHED_NORMAL as usize),
+        linux::__NR_sched_getscheduler => thread_of(args[0]).map(|thread| thread.policy() as usize),
         linux::__NR_sched_setscheduler => setscheduler(args),
         linux::__NR_sched_getparam => getparam(args),
         linux::__NR_sched_setparam => setparam(args),
@@ -44,6 +46,18 @@ fn thread_of(id: usize) -> Result<Arc<Thread>> {
     }
 }
 
+/// As [`thread_of`], for the calls about affinity: to them a negative id is one that
+/// nobody has.
+fn thread_of_any(id: usize) -> Result<Arc<Thread>> {
+    thread_of(id).map_err(|_| Errno::ESRCH)
+}
+
+/// Whether the current thread may decide about `thread`'s scheduling: sched(7).
+fn may_decide_about(thread: &Thread) -> bool {
+    let (mine, theirs) = (task::current_credentials(), thread.process().credentials());
+    mine.euid == 0 || mine.euid == theirs.euid || mine.euid == theirs.uid
+}
+
 /// Bytes of a mask that covers all cores, in whole words.
 fn mask_bytes() -> usize {
     cpu::count().div_ceil(64) * 8
@@ -55,7 +69,7 @@ fn getaffinity([id, size, to, ..]: [usize; 6]) -> Result<usize> {
     if size < needed || !size.is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
-    let affinity = thread_of(id)?.affinity();
+    let affinity = thread_of_any(id)?.affinity();
     let mut bytes = Vec::with_capacity(needed);
     for (index, word) in affinity.iter().take(needed / 8).enumerate() {
         let mut word = *word;
@@ -79,11 +93,14 @@ fn setaffinity([id, size, from, ..]: [usize; 6]) -> Result<usize> {
         raw.copy_from_slice(chunk);
         *word = u64::from_le_bytes(raw);
     }
+    let thread = thread_of_any(id)?;
+    if !may_decide_about(&thread) {
+        return Err(Errno::EPERM);
+    }
     let is_any_up = (0..cpu::count()).any(|core| affinity[core / 64] & (1 << (core % 64)) != 0);
     if !is_any_up {
         return Err(Errno::EINVAL);
     }
-    let thread = thread_of(id)?;
     thread.set_affinity(affinity);
     if core::ptr::eq(&*thread, &*task::current()) {
         // Leaves at once, if this core is no longer among them.
@@ -104,19 +121,34 @@ fn getcpu([core, node, ..]: [usize; 6]) -> Result<usize> {
     Ok(0)
 }
 
-/// There is one class for all: `SCHED_OTHER`, with `SCHED_BATCH` and `SCHED_IDLE` taken
-/// for it. Realtime classes are not there.
+/// `SCHED_BATCH` is `SCHED_OTHER` by another name. There are no realtime classes: asking
+/// for one is not permitted, to nobody, as on Linux without `CAP_SYS_NICE`.
 fn setscheduler([id, policy, parameter, ..]: [usize; 6]) -> Result<usize> {
-    let thread = thread_of(id)?;
-    let priority: i32 = user::read(parameter)?;
-    match policy as u32 & !linux::SCHED_RESET_ON_FORK {
-        linux::SCHED_NORMAL | linux::SCHED_BATCH | linux::SCHED_IDLE if priority == 0 => {
-            drop(thread);
-            Ok(0)
-        }
-        linux::SCHED_FIFO | linux::SCHED_RR if (1..=99).contains(&priority) => Err(Errno::EPERM),
-        _ => Err(Errno::EINVAL),
+    // In Linux's order: its own arguments first, then the thread.
+    if (policy as i32) < 0 || (id as i32) < 0 || parameter == 0 {
+        return Err(Errno::EINVAL);
     }
+    let priority: i32 = user::read(parameter)?;
+    let thread = thread_of(id)?;
+    let policy = policy as u32;
+    let class = policy & !linux::SCHED_RESET_ON_FORK;
+    match class {
+        linux::SCHED_NORMAL | linux::SCHED_BATCH | linux::SCHED_IDLE if priority == 0 => {}
+        linux::SCHED_FIFO | linux::SCHED_RR if (1..=99).contains(&priority) => {
+            return Err(Errno::EPERM);
+        }
+        _ => return Err(Errno::EINVAL),
+    }
+    let is_superuser = task::current_credentials().euid == 0;
+    let old = thread.policy();
+    let leaves_idle =
+        old & !linux::SCHED_RESET_ON_FORK == linux::SCHED_IDLE && class != linux::SCHED_IDLE;
+    let drops_reset = old & !policy & linux::SCHED_RESET_ON_FORK != 0;
+    if !may_decide_about(&thread) || (!is_superuser && (leaves_idle || drops_reset)) {
+        return Err(Errno::EPERM);
+    }
+    thread.set_policy(policy);
+    Ok(0)
 }
 
 fn getparam([id, to, ..]: [usize; 6]) -> Result<usize> {
@@ -145,8 +177,8 @@ fn priority_range(number: u32, [policy, ..]: [usize; 6]) -> Result<usize> {
 }
 
 fn rr_interval([id, to, ..]: [usize; 6]) -> Result<usize> {
-    thread_of(id)?;
-    super::time::write_timespec(to, scheduler::QUANTUM.as_nanos() as u64)?;
+    let slice = scheduler::policy().slice(thread_of(id)?.scheduling());
+    super::time::write_timespec(to, slice)?;
     Ok(0)
 }
 
@@ -196,6 +228,9 @@ fn setpriority([which, who, value, ..]: [usize; 6]) -> Result<usize> {
     let value = (value as i32).clamp(-20, 19);
     let is_superuser = task::current_credentials().euid == 0;
     for thread in priority_targets(which, who)? {
+        if !may_decide_about(&thread) {
+            return Err(Errno::EPERM);
+        }
         if value < thread.niceness() && !is_superuser {
             return Err(Errno::EACCES);
         }
@@ -204,31 +239,33 @@ fn setpriority([which, who, value, ..]: [usize; 6]) -> Result<usize> {
     Ok(0)
 }
 
-/// `struct rusage`: CPU time as user time, page faults (none needs a disk), and the
-/// resident size in bytes. What is not counted here is zero.
+/// `struct rusage`: time in user mode and in the kernel, the resident size in bytes, page
+/// faults (none needs a disk), and switches. What is not counted here is zero.
 #[must_use]
-pub fn usage_bytes(run_nanos: u64, page_faults: u64, resident: u64) -> [u8; 144] {
+pub fn usage_bytes(usage: &Usage, resident: u64) -> [u8; 144] {
     let mut bytes = [0; 144];
-    let micros = run_nanos / 1000;
     let mut put = |at: usize, value: u64| bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-    put(0, micros / 1_000_000);
-    put(8, micros % 1_000_000);
+    for (at, nanos) in [(0, usage.user), (16, usage.system)] {
+        put(at, nanos / 1_000_000_000);
+        put(at + 8, nanos / 1000 % 1_000_000);
+    }
     put(32, resident / 1024);
-    put(64, page_faults);
+    put(64, usage.page_faults);
+    put(128, usage.voluntary_switches);
+    put(136, usage.involuntary_switches);
     bytes
 }
 
 fn getrusage([who, to, ..]: [usize; 6]) -> Result<usize> {
     const THREAD: i32 = 1;
     const CHILDREN: i32 = -1;
+    task::current().note_look();
     let process = task::current_process();
     let resident = || process.space().statm().resident * crate::memory::PAGE_SIZE as u64;
-    let (own, children) = process.page_faults();
     let bytes = match who as i32 {
-        0 => usage_bytes(process.run_nanos(), own, resident()),
-        // Faults are counted for the process as a whole.
-        THREAD => usage_bytes(task::current().run_nanos(), own, resident()),
-        CHILDREN => usage_bytes(process.children_run_nanos(), children, 0),
+        0 => usage_bytes(&process.usage(), resident()),
+        THREAD => usage_bytes(&task::current().usage_at(Instant::now()), resident()),
+        CHILDREN => usage_bytes(&process.children_usage(), 0),
         _ => return Err(Errno::EINVAL),
     };
     user::copy_out(to, &bytes)?;
@@ -239,10 +276,11 @@ fn times([to, ..]: [usize; 6]) -> Result<usize> {
     /// Nanoseconds in a clock tick (`sysconf(_SC_CLK_TCK)` is 100).
     const TICK: u64 = 10_000_000;
     if to != 0 {
+        task::current().note_look();
         let process = task::current_process();
-        let own = process.run_nanos() / TICK;
-        let children = process.children_run_nanos() / TICK;
-        user::write(to, &[own, 0, children, 0])?;
+        let (own, children) = (process.usage(), process.children_usage());
+        let times = [own.user, own.system, children.user, children.system];
+        user::write(to, &times.map(|nanos| nanos / TICK))?;
     }
     Ok((time::uptime_nanos() / TICK) as usize)
 }

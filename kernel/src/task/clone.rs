@@ -239,7 +239,7 @@ fn new_thread(
             .signals()
             .set_alternate_stack(parent.signals().alternate_stack());
     }
-    thread.entity.inherit(&parent.entity);
+    thread.inherit_scheduling(parent);
     Ok(thread)
 }
 

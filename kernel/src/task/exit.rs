@@ -7,6 +7,7 @@ use super::process::{self, NOT_ENDING, Process};
 use super::{futex, scheduler, signal, wait};
 use crate::fs::{FdTable, tty};
 use crate::memory::{loaded, user};
+use crate::time::Instant;
 
 /// Makes every thread of `process` leave, with this wait status. The first call counts.
 pub fn begin(process: &Process, status: u32) {
@@ -42,9 +43,8 @@ pub fn exit_thread() -> ! {
         threads.retain(|other| other.id() != thread.id());
         threads.is_empty()
     };
-    process
-        .ended_run_time
-        .fetch_add(thread.run_nanos(), Ordering::Relaxed);
+    thread.leave_kernel();
+    process.ended.add(thread.usage_at(Instant::now()));
     process.self_events.wake_all();
     if is_last {
         end_process(&process);

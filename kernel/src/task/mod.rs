@@ -11,6 +11,7 @@ pub mod process;
 pub mod scheduler;
 pub mod signal;
 pub mod thread;
+pub mod usage;
 pub mod wait;
 
 pub use credentials::{Credentials, Groups};

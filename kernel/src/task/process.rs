@@ -10,6 +10,7 @@ use super::credentials::Credentials;
 use super::signal::cpu_timers::CpuTimers;
 use super::signal::{ProcessSignals, SigInfo};
 use super::thread::Thread;
+use super::usage::{Usage, UsageSum};
 use crate::errno::{Errno, Result};
 use crate::fs::path::Location;
 use crate::fs::{FdTable, FsContext, OpenFile};
@@ -94,14 +95,10 @@ pub struct Process {
     pub(super) ending: AtomicU64,
     pub(super) is_zombie: AtomicBool,
     pub(super) stop_state: AtomicU32,
-    /// Time used by threads that have ended.
-    pub(super) ended_run_time: AtomicU64,
-    /// Time used by children that were waited for.
-    pub(super) children_run_time: AtomicU64,
-    /// Page faults of its threads that were served.
-    page_faults: AtomicU64,
-    /// The same of children that were waited for.
-    pub(super) children_page_faults: AtomicU64,
+    /// What its threads that have ended used.
+    pub(super) ended: UsageSum,
+    /// What children used that were waited for, and theirs.
+    pub(super) children: UsageSum,
     /// When it began.
     pub(super) started: Instant,
     /// Woken by the child's exec or exit (`vfork`).
@@ -243,10 +240,8 @@ impl Process {
             ending: AtomicU64::new(NOT_ENDING),
             is_zombie: AtomicBool::new(false),
             stop_state: AtomicU32::new(0),
-            ended_run_time: AtomicU64::new(0),
-            children_run_time: AtomicU64::new(0),
-            page_faults: AtomicU64::new(0),
-            children_page_faults: AtomicU64::new(0),
+            ended: UsageSum::default(),
+            children: UsageSum::default(),
             started: Instant::now(),
             vfork_done: AtomicBool::new(true),
             exit_signal: AtomicU32::new(linux::SIGCHLD),
@@ -497,27 +492,22 @@ impl Process {
         let now = Instant::now();
         let threads = self.threads.lock();
         let alive: u64 = threads.iter().map(|thread| thread.run_nanos_at(now)).sum();
-        alive + self.ended_run_time.load(Ordering::Relaxed)
+        alive + self.ended.get().run()
     }
 
-    /// Nanoseconds that the children it waited for have run.
+    /// What its threads have used, now, those that have ended among them.
     #[must_use]
-    pub fn children_run_nanos(&self) -> u64 {
-        self.children_run_time.load(Ordering::Relaxed)
+    pub fn usage(&self) -> Usage {
+        let now = Instant::now();
+        let threads = self.threads.lock();
+        let alive: Usage = threads.iter().map(|thread| thread.usage_at(now)).sum();
+        alive + self.ended.get()
     }
 
-    /// One more page fault was served for it.
-    pub fn count_page_fault(&self) {
-        self.page_faults.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Page faults that were served: its own, and those of children it waited for.
+    /// What the children used that it waited for, and theirs.
     #[must_use]
-    pub fn page_faults(&self) -> (u64, u64) {
-        (
-            self.page_faults.load(Ordering::Relaxed),
-            self.children_page_faults.load(Ordering::Relaxed),
-        )
+    pub fn children_usage(&self) -> Usage {
+        self.children.get()
     }
 
     /// When it began.

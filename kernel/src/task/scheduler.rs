@@ -10,13 +10,11 @@
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use core::time::Duration;
 use std::sync::Arc;
 
 use bugs::Bug;
 use sched::counts::OwnCount;
 use sched::entity::{Entity, Task};
-use sched::fair;
 use sched::local::Local;
 use sched::policy::{Cause, Fair};
 use sched::shared::Shared;
@@ -29,9 +27,6 @@ use crate::cpu::{self, Core, control, interrupts, switch};
 use crate::memory::loaded;
 use crate::sync::InterruptsOff;
 use crate::time::{Instant, Timer};
-
-/// How long a thread of normal weight runs while others wait.
-pub const QUANTUM: Duration = Duration::from_nanos(fair::SLICE);
 
 const _: () = assert!(sched::MAX_CORES == cpu::MAX_CORES);
 

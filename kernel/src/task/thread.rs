@@ -4,12 +4,15 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::Arc;
 
+use linux_raw_sys::general as linux;
 use sched::entity::Entity;
 use sched::mask::CoreMask;
 use sched::state::TaskState;
+use sched::weight::Class;
 
 use super::process::Process;
 use super::signal::ThreadSignals;
+use super::usage::{OwnUsage, Usage};
 use crate::cpu::MAX_CORES;
 use crate::cpu::entry::{TrapFrame, roentgen_return_to_user};
 use crate::cpu::fpu::FpuState;
@@ -58,6 +61,10 @@ pub struct Thread {
     pub(super) clear_on_exit: AtomicUsize,
     robust_list: IrqLock<RobustList>,
     name: IrqLock<Vec<u8>>,
+    /// What it counts of itself.
+    pub(super) own_usage: OwnUsage,
+    /// What it was given as its policy: `SCHED_…`, maybe with `SCHED_RESET_ON_FORK`.
+    policy: AtomicU32,
 }
 
 // SAFETY: the context is touched by the one core that runs the thread, or that makes it
@@ -138,6 +145,8 @@ impl Thread {
             clear_on_exit: AtomicUsize::new(0),
             robust_list: IrqLock::new(RobustList::default()),
             name: IrqLock::new(name),
+            own_usage: OwnUsage::default(),
+            policy: AtomicU32::new(linux::SCHED_NORMAL),
         })
     }
 
@@ -225,6 +234,43 @@ impl Thread {
         self.entity.run_time_at(now.as_nanos())
     }
 
+    /// One more page fault was served for it.
+    pub fn count_page_fault(&self) {
+        self.own_usage.count_page_fault();
+    }
+
+    /// It enters the kernel from user mode, for something that can take long or not.
+    pub fn enter_kernel(&self, is_long: bool) {
+        self.own_usage.enter_kernel(is_long, || self.run_nanos());
+    }
+
+    /// It enters user mode at once, or never again.
+    pub fn leave_kernel(&self) {
+        self.own_usage.leave_kernel(|| self.run_nanos());
+    }
+
+    /// What it has used, where it is `now`.
+    #[must_use]
+    pub fn usage_at(&self, now: Instant) -> Usage {
+        let run = self.run_nanos_at(now);
+        // It may have gone on since `now` was read.
+        let system = self.own_usage.system_at(run).min(run);
+        let (switches, preemptions) = self.entity.switches();
+        Usage {
+            user: run - system,
+            system,
+            page_faults: self.own_usage.page_faults(),
+            // Whatever it runs now it has not given up.
+            voluntary_switches: switches.saturating_sub(preemptions + 1),
+            involuntary_switches: preemptions,
+        }
+    }
+
+    /// It is about to look at what it has used itself.
+    pub fn note_look(&self) {
+        self.own_usage.note_look(self.run_nanos());
+    }
+
     /// The letter for `/proc/PID/stat`.
     #[must_use]
     pub fn state_letter(&self) -> u8 {
@@ -262,6 +308,37 @@ impl Thread {
     /// Sets its nice value; clamped to -20..=19.
     pub fn set_niceness(&self, value: i32) {
         self.entity.set_nice(value);
+    }
+
+    /// Its policy (`SCHED_OTHER`, `SCHED_BATCH` or `SCHED_IDLE`), with
+    /// `SCHED_RESET_ON_FORK` where that was asked for.
+    #[must_use]
+    pub fn policy(&self) -> u32 {
+        self.policy.load(Ordering::Relaxed)
+    }
+
+    /// Sets its policy, and the class that goes with it; takes effect when it is queued
+    /// next.
+    pub fn set_policy(&self, policy: u32) {
+        self.policy.store(policy, Ordering::Relaxed);
+        self.entity
+            .set_class(match policy & !linux::SCHED_RESET_ON_FORK {
+                linux::SCHED_IDLE => Class::Idle,
+                _ => Class::Normal,
+            });
+    }
+
+    /// Begins as a child of `parent`, as far as scheduling goes: sched(7), "Reset
+    /// scheduling policy for child processes".
+    pub(super) fn inherit_scheduling(&self, parent: &Self) {
+        self.entity.inherit(&parent.entity);
+        let policy = parent.policy();
+        let is_reset = policy & linux::SCHED_RESET_ON_FORK != 0;
+        self.policy
+            .store(policy & !linux::SCHED_RESET_ON_FORK, Ordering::Relaxed);
+        if is_reset && self.niceness() < 0 {
+            self.set_niceness(0);
+        }
     }
 
     /// What the scheduler knows of it.

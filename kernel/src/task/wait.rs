@@ -8,6 +8,7 @@ use linux_raw_sys::general as linux;
 use super::process::{self, Process};
 use super::signal::info::Detail;
 use super::signal::{self, SigInfo};
+use super::usage::Usage;
 use crate::errno::{Errno, Result};
 use crate::sync::WaitError;
 
@@ -69,10 +70,8 @@ pub struct Event {
     pub uid: u32,
     /// The status word of `wait4`.
     pub status: u32,
-    /// CPU time it and its own waited-for children used, in nanoseconds.
-    pub run_nanos: u64,
-    /// Page faults of it and its own waited-for children.
-    pub page_faults: u64,
+    /// What it and its own waited-for children used.
+    pub usage: Usage,
 }
 
 impl Event {
@@ -142,8 +141,7 @@ fn event_of(parent: &Arc<Process>, child: &Arc<Process>, options: Options) -> Op
         pid: child.id(),
         uid: child.credentials().uid,
         status,
-        run_nanos: child.run_nanos() + child.children_run_nanos(),
-        page_faults: child.page_faults().0 + child.page_faults().1,
+        usage: child.usage() + child.children_usage(),
     };
     if options.exited && child.is_zombie() {
         let ended = event(child.ending.load(Ordering::Acquire) as u32);
@@ -152,12 +150,7 @@ fn event_of(parent: &Arc<Process>, child: &Arc<Process>, options: Options) -> Op
         }
         // Only one of several waiting threads reaps it.
         return reap(parent, child).then(|| {
-            parent
-                .children_run_time
-                .fetch_add(ended.run_nanos, Ordering::Relaxed);
-            parent
-                .children_page_faults
-                .fetch_add(ended.page_faults, Ordering::Relaxed);
+            parent.children.add(ended.usage);
             ended
         });
     }
@@ -207,8 +200,10 @@ pub(super) fn tell_parent(process: &Process, status: u32) {
     let (code, value) = decode(status);
     if signal != 0 {
         // Clock ticks of 10 ms, as sysconf(_SC_CLK_TCK) says.
-        let ticks = process.run_nanos() / 10_000_000;
-        let detail = Detail::Child(process.id(), process.credentials().uid, value, ticks, 0);
+        let usage = process.usage();
+        let [user, system] = [usage.user, usage.system].map(|nanos| nanos / 10_000_000);
+        let uid = process.credentials().uid;
+        let detail = Detail::Child(process.id(), uid, value, user, system);
         let action = parent.signals().action(signal);
         let no_stops = action.flags & u64::from(linux::SA_NOCLDSTOP) != 0;
         let is_stop = code == linux::CLD_STOPPED as i32 || code == linux::CLD_CONTINUED as i32;

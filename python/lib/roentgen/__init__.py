@@ -2,6 +2,8 @@
 
 Everything here imports on plain Linux too; what only Roentgen's kernel can tell
 raises :class:`NotAvailable` there, with a sentence that says so.
+
+Sizes are bytes. Times are seconds, as floats.
 """
 
 from __future__ import annotations
@@ -10,14 +12,21 @@ from typing import NamedTuple
 
 import _roentgen
 
+from ._tables import Core, Thread, parse_cores, parse_threads, percentile
+
 __all__ = [
+    "Core",
     "Memory",
     "NotAvailable",
+    "Thread",
+    "cores",
     "counters",
     "cpu_count",
     "current_core",
     "is_roentgen",
     "memory",
+    "percentile",
+    "ps",
     "uptime",
 ]
 
@@ -82,3 +91,24 @@ def counters() -> dict[str, int]:
     _require("counters")
     pairs = (line.rsplit(" ", 1) for line in _roentgen.counters().splitlines())
     return {name: int(value) for name, value in pairs}
+
+
+def cores() -> list[Core]:
+    """Return what each core is doing and has done, by core number.
+
+    The rows are read one after the other while the machine runs: sums over them may be
+    off by what happened meanwhile.
+
+    :raises NotAvailable: where the kernel is not Roentgen's.
+    """
+    _require("cores")
+    return parse_cores(_roentgen.cores())
+
+
+def ps() -> list[Thread]:
+    """Return every thread of every process, by process.
+
+    :raises NotAvailable: where the kernel is not Roentgen's.
+    """
+    _require("ps")
+    return parse_threads(_roentgen.threads())

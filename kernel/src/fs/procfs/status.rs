@@ -85,8 +85,7 @@ fn ticks(nanos: u64) -> u64 {
     nanos / 10_000_000
 }
 
-/// One line of 52 fields; what is not measured is 0, as proc(5) allows for most. All of
-/// the time run counts as user time.
+/// One line of 52 fields; what is not measured is 0, as proc(5) allows for most.
 pub(super) fn stat(process: &Process, thread: u32) -> Result<Vec<u8>> {
     let pages = sizes(process);
     let threads = process.threads();
@@ -94,18 +93,21 @@ pub(super) fn stat(process: &Process, thread: u32) -> Result<Vec<u8>> {
     let mut line = format!("{thread} (").into_bytes();
     line.extend(this.map_or_else(|| process.name(), |thread| thread.name()));
     let niceness = this.map_or(0, |thread| thread.niceness());
+    let (usage, children) = (process.usage(), process.children_usage());
     let rest = format!(
-        ") {state} {parent} {group} {session} 0 -1 4194304 {faults} {child_faults} 0 0 {user} 0 {children} 0 \
+        ") {state} {parent} {group} {session} 0 -1 4194304 {faults} {child_faults} 0 0 {user} {system} {child_user} {child_system} \
          {priority} {niceness} {threads} 0 {started} {size} {resident} {limit} \
-         0 0 0 0 0 0 0 0 0 0 0 0 17 {core} 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+         0 0 0 0 0 0 0 0 0 0 0 0 17 {core} 0 {policy} 0 0 0 0 0 0 0 0 0 0 0\n",
         state = state(process, thread),
         parent = process.parent_id(),
         group = process.group_id(),
         session = process.session_id(),
-        faults = process.page_faults().0,
-        child_faults = process.page_faults().1,
-        user = ticks(process.run_nanos()),
-        children = ticks(process.children_run_nanos()),
+        faults = usage.page_faults,
+        child_faults = children.page_faults,
+        user = ticks(usage.user),
+        system = ticks(usage.system),
+        child_user = ticks(children.user),
+        child_system = ticks(children.system),
         priority = 20 + niceness,
         threads = threads.len(),
         started = ticks(process.started().as_nanos()),
@@ -113,6 +115,7 @@ pub(super) fn stat(process: &Process, thread: u32) -> Result<Vec<u8>> {
         resident = pages.resident,
         limit = process.limit(linux::RLIMIT_RSS).0,
         core = this.map_or(0, |thread| thread.core()),
+        policy = this.map_or(0, |thread| thread.policy() & !linux::SCHED_RESET_ON_FORK),
     );
     line.extend_from_slice(rest.as_bytes());
     Ok(line)

@@ -1,6 +1,6 @@
 //! /proc/PID/status (`proc(5)`): lines with a name, in Linux's order. Left out is what
 //! this kernel does not have or count: locked and pinned pages, swap, seccomp,
-//! speculation, memory nodes, switches by kind.
+//! speculation, memory nodes.
 
 use core::fmt::Write;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::errno::Result;
 use crate::memory::PAGE_SIZE;
 use crate::task::process::Process;
 use crate::task::{Credentials, Thread};
+use crate::time::Instant;
 
 /// All capabilities of Linux 6.1, `CAP_CHOWN` to `CAP_CHECKPOINT_RESTORE`. The superuser
 /// has them all, others none (`capabilities(7)`).
@@ -32,7 +33,8 @@ pub(super) fn status(process: &Process, thread: u32) -> Result<Vec<u8>> {
         .and_then(|()| writeln!(rest, "Threads:\t{}", threads.len()))
         .and_then(|()| signals(&mut rest, process, this))
         .and_then(|()| capabilities(&mut rest, &credentials))
-        .and_then(|()| cores(&mut rest, this));
+        .and_then(|()| cores(&mut rest, this))
+        .and_then(|()| switches(&mut rest, this));
     text.extend_from_slice(rest.as_bytes());
     Ok(text)
 }
@@ -139,6 +141,16 @@ fn cores(to: &mut String, this: Option<&Arc<Thread>>) -> core::fmt::Result {
         .collect();
     writeln!(to, "Cpus_allowed:\t{}", mask_text(&allowed))?;
     writeln!(to, "Cpus_allowed_list:\t{}", list_text(&allowed))
+}
+
+fn switches(to: &mut String, this: Option<&Arc<Thread>>) -> core::fmt::Result {
+    let usage = this.map(|thread| thread.usage_at(Instant::now()));
+    let usage = usage.unwrap_or_default();
+    write!(
+        to,
+        "voluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t{}\n",
+        usage.voluntary_switches, usage.involuntary_switches
+    )
 }
 
 /// Hexadecimal words of 32 bits, the highest first and no wider than its bits: Linux's

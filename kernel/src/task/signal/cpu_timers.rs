@@ -1,7 +1,6 @@
 //! `ITIMER_VIRTUAL` and `ITIMER_PROF`: timers on the CPU time of a process's threads.
 //!
-//! This kernel does not tell time in user mode from time in the kernel, so both run alike
-//! and differ in their signals only. Linux looks at them once in a timer tick (1 to 10
+//! The first one runs in user mode only, the second one in the kernel too. Linux looks at them once in a timer tick (1 to 10
 //! ms); here a core that runs a thread of the process times the next look itself
 //! ([`crate::task::scheduler`]), no more often than [`LEAST_STEP`]. Not here: timers on
 //! real time, which are in [`super::timers`].
@@ -28,6 +27,12 @@ pub enum Which {
     Virtual,
     /// `ITIMER_PROF`.
     Profile,
+}
+
+/// The CPU time of `process` that each of them runs by, in nanoseconds.
+fn clocks(process: &Process) -> [u64; 2] {
+    let usage = process.usage();
+    [usage.user, usage.run()]
 }
 
 /// The signal of each, at its place in the settings.
@@ -57,9 +62,9 @@ impl Setting {
 
 /// A process's two timers on its CPU time.
 pub struct CpuTimers {
-    /// The earlier deadline of the two. Written with the lock held; read without it
-    /// whenever a thread is switched to.
-    next: AtomicU64,
+    /// The deadlines of both. Written with the lock held; read without it whenever a
+    /// thread is switched to.
+    deadlines: [AtomicU64; 2],
     /// A leaf lock.
     settings: IrqLock<[Setting; 2]>,
 }
@@ -73,7 +78,7 @@ impl CpuTimers {
             interval: 0,
         };
         Self {
-            next: AtomicU64::new(NEVER),
+            deadlines: [const { AtomicU64::new(NEVER) }; 2],
             settings: IrqLock::new([OFF; 2]),
         }
     }
@@ -81,21 +86,25 @@ impl CpuTimers {
     /// Whether one of them is set.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.next.load(Ordering::Relaxed) != NEVER
+        let mut deadlines = self.deadlines.iter();
+        deadlines.any(|deadline| deadline.load(Ordering::Relaxed) != NEVER)
     }
 
     /// Time left (zero: not set) and interval.
     #[must_use]
     pub fn get(&self, process: &Process, which: Which) -> (Duration, Duration) {
-        let now = process.run_nanos();
+        let now = clocks(process)[which as usize];
         self.settings.lock()[which as usize].tell(now)
     }
 
     /// When a core that runs a thread of `process` from now on should look again: no
     /// later than the next deadline, were all of its threads to run from now on.
     pub(in crate::task) fn next_look(&self, process: &Process) -> Instant {
-        let next = self.next.load(Ordering::Relaxed);
-        let left = next.saturating_sub(process.run_nanos());
+        let left = self.deadlines.iter().zip(clocks(process));
+        let left = left
+            .map(|(deadline, now)| deadline.load(Ordering::Relaxed).saturating_sub(now))
+            .min()
+            .unwrap_or(NEVER);
         if left == 0 {
             return Instant::now();
         }
@@ -106,11 +115,11 @@ impl CpuTimers {
 
     /// Sends the signals that are due. Of expiries that were missed only one is told.
     pub(in crate::task) fn expire(&self, process: &Process) {
-        let now = process.run_nanos();
+        let clocks = clocks(process);
         let mut is_due = [false; 2];
         {
             let mut settings = self.settings.lock();
-            for (setting, is_due) in settings.iter_mut().zip(&mut is_due) {
+            for ((setting, is_due), now) in settings.iter_mut().zip(&mut is_due).zip(clocks) {
                 if setting.deadline > now {
                     continue;
                 }
@@ -136,9 +145,10 @@ impl CpuTimers {
     }
 
     fn note_next(&self, settings: &[Setting; 2]) {
-        let next = settings[0].deadline.min(settings[1].deadline);
-        // Before the cores are looked up that have to see it.
-        self.next.store(next, Ordering::SeqCst);
+        for (deadline, setting) in self.deadlines.iter().zip(settings) {
+            // Before the cores are looked up that have to see it.
+            deadline.store(setting.deadline, Ordering::SeqCst);
+        }
     }
 }
 
@@ -153,7 +163,7 @@ pub fn set(
 ) -> (Duration, Duration) {
     let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(NEVER);
     let timers = process.cpu_timers();
-    let now = process.run_nanos();
+    let now = clocks(process)[which as usize];
     let deadline = match nanos(after) {
         0 => NEVER,
         after => now.saturating_add(after),
