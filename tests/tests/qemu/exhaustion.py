@@ -152,8 +152,20 @@ def warm_up():
 
 warm_up()
 before = roentgen.memory()
-for body in [huge, limited, all_memory, files, names, descriptors, all_descriptors, pipes,
-             sockets, processes, threads, bomb]:
+for body in [
+    huge,
+    limited,
+    all_memory,
+    files,
+    names,
+    descriptors,
+    all_descriptors,
+    pipes,
+    sockets,
+    processes,
+    threads,
+    bomb,
+]:
     print(body.__name__, end=" ", flush=True)
     print(met(body), flush=True)
 clear()
@@ -161,5 +173,9 @@ time.sleep(0.5)
 after = roentgen.memory()
 lost = [there - here for here, there in zip(before[2:], after[2:])]
 print("lost", *lost, file=sys.stderr)
-print(after.total == sum(after[1:]), roentgen.counters()["threads"],
-      after.user - before.user <= 1 << 20, after.page_tables - before.page_tables <= 1 << 18)
+print(
+    after.total == sum(after[1:]),
+    roentgen.counters()["threads"],
+    after.user - before.user <= 1 << 20,
+    after.page_tables - before.page_tables <= 1 << 18,
+)
