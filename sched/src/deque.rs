@@ -14,15 +14,40 @@ mod stand_in {
 
     use std::collections::VecDeque;
 
+    use crate::sync::atomic::{AtomicUsize, Ordering, fence};
     #[cfg(loom)]
     use loom::sync::{Arc, Mutex};
     #[cfg(shuttle)]
     use shuttle::sync::{Arc, Mutex};
 
-    fn with<T, R>(queue: &Mutex<VecDeque<T>>, body: impl FnOnce(&mut VecDeque<T>) -> R) -> R {
-        match queue.lock() {
-            Ok(mut items) => body(&mut items),
-            Err(poisoned) => body(&mut poisoned.into_inner()),
+    /// The items, and their number for those who only look: that look orders no more than
+    /// crossbeam's does, which takes no lock either.
+    struct Queue<T> {
+        items: Mutex<VecDeque<T>>,
+        length: AtomicUsize,
+    }
+
+    impl<T> Queue<T> {
+        fn new() -> Self {
+            Self {
+                items: Mutex::new(VecDeque::new()),
+                length: AtomicUsize::new(0),
+            }
+        }
+
+        fn with<R>(&self, body: impl FnOnce(&mut VecDeque<T>) -> R) -> R {
+            let mut items = match self.items.lock() {
+                Ok(items) => items,
+                Err(poisoned) => poisoned.into_inner(),
+            };
+            let result = body(&mut items);
+            self.length.store(items.len(), Ordering::Release);
+            result
+        }
+
+        fn len(&self) -> usize {
+            fence(Ordering::SeqCst);
+            self.length.load(Ordering::Acquire)
         }
     }
 
@@ -37,12 +62,12 @@ mod stand_in {
     }
 
     /// As crossbeam's, first in, first out.
-    pub struct Worker<T>(Arc<Mutex<VecDeque<T>>>);
+    pub struct Worker<T>(Arc<Queue<T>>);
 
     impl<T> Worker<T> {
         /// An empty queue.
         pub fn new_fifo() -> Self {
-            Self(Arc::new(Mutex::new(VecDeque::new())))
+            Self(Arc::new(Queue::new()))
         }
 
         /// Its far end.
@@ -52,17 +77,17 @@ mod stand_in {
 
         /// Puts an item at the end.
         pub fn push(&self, item: T) {
-            with(&self.0, |items| items.push_back(item));
+            self.0.with(|items| items.push_back(item));
         }
 
         /// Takes the first item.
         pub fn pop(&self) -> Option<T> {
-            with(&self.0, VecDeque::pop_front)
+            self.0.with(VecDeque::pop_front)
         }
 
         /// Items in it.
         pub fn len(&self) -> usize {
-            with(&self.0, |items| items.len())
+            self.0.len()
         }
 
         /// Whether there are none.
@@ -72,12 +97,12 @@ mod stand_in {
     }
 
     /// As crossbeam's.
-    pub struct Stealer<T>(Arc<Mutex<VecDeque<T>>>);
+    pub struct Stealer<T>(Arc<Queue<T>>);
 
     impl<T> Stealer<T> {
         /// Items in it.
         pub fn len(&self) -> usize {
-            with(&self.0, |items| items.len())
+            self.0.len()
         }
 
         /// Whether there are none.
@@ -87,35 +112,37 @@ mod stand_in {
 
         /// Moves the first items, half of them and `limit` at most, to `to`.
         pub fn steal_batch_with_limit(&self, to: &Worker<T>, limit: usize) -> Steal<()> {
-            let taken: VecDeque<T> = with(&self.0, |items| {
+            let taken: VecDeque<T> = self.0.with(|items| {
                 let count = items.len().div_ceil(2).min(limit);
                 items.drain(..count).collect()
             });
             if taken.is_empty() {
                 return Steal::Empty;
             }
-            with(&to.0, |items| items.extend(taken));
+            to.0.with(|items| items.extend(taken));
             Steal::Success(())
         }
     }
 
     /// As crossbeam's.
-    pub struct Injector<T>(Mutex<VecDeque<T>>);
+    pub struct Injector<T>(Queue<T>);
 
     impl<T> Injector<T> {
         /// An empty queue.
         pub fn new() -> Self {
-            Self(Mutex::new(VecDeque::new()))
+            Self(Queue::new())
         }
 
         /// Puts an item at the end.
         pub fn push(&self, item: T) {
-            with(&self.0, |items| items.push_back(item));
+            self.0.with(|items| items.push_back(item));
         }
 
         /// Takes the first item.
         pub fn steal(&self) -> Steal<T> {
-            with(&self.0, VecDeque::pop_front).map_or(Steal::Empty, Steal::Success)
+            self.0
+                .with(VecDeque::pop_front)
+                .map_or(Steal::Empty, Steal::Success)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A task's state word: no wake-up is lost, and a task is queued exactly once for each.
 
+use loom::model::Builder;
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
@@ -104,10 +105,13 @@ fn a_wake_up_while_a_task_parks_is_not_lost() {
 
 /// Seen caught: a `wake` that only reads a word that it leaves as it is (the task then
 /// takes the first one's notification, and does not see what the second one stored);
-/// `finish_park` that queues with a plain store.
+/// `finish_park` that queues with a plain store. At most 3 preemptions a run: without a
+/// bound it holds as well, and takes a minute.
 #[test]
 fn of_two_wake_ups_one_queues_and_both_are_seen() {
-    loom::model(|| {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
         let task = Waiting::<2>::new();
         let wakers = [0, 1].map(|number| {
             let task = task.clone();
