@@ -67,7 +67,7 @@ fn tasks_whose_affinity_changes_all_the_time_run_where_they_may() {
                 0 => {
                     let other = (number * 7 + round) % TASKS;
                     let mut mask = CoreMask::only((number + round / 4) % CORES);
-                    if round % 3 == 0 {
+                    if round.is_multiple_of(3) {
                         mask = CoreMask::first(1 + round % CORES);
                     }
                     Step::Bind(other, mask)
