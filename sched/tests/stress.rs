@@ -45,6 +45,14 @@ fn pairs_that_wake_each_other_lose_no_wake_up() {
         let programs = (0..2 * PAIRS)
             .map(|number| {
                 let partner = number ^ 1;
+                // Some keep their core while they wait: who should wake them takes it.
+                if number < 2 {
+                    let turn = match number {
+                        0 => [Step::Wake(partner), Step::Spin],
+                        _ => [Step::Spin, Step::Wake(partner)],
+                    };
+                    return Program::new(turn.repeat(ROUNDS));
+                }
                 let turn = if number % 2 == 0 {
                     [Step::Wake(partner), Step::Wait]
                 } else {
@@ -67,7 +75,7 @@ fn tasks_whose_affinity_changes_all_the_time_run_where_they_may() {
                 0 => {
                     let other = (number * 7 + round) % TASKS;
                     let mut mask = CoreMask::only((number + round / 4) % CORES);
-                    if round % 3 == 0 {
+                    if round.is_multiple_of(3) {
                         mask = CoreMask::first(1 + round % CORES);
                     }
                     Step::Bind(other, mask)
