@@ -127,6 +127,12 @@ mod stand_in {
     /// As crossbeam's.
     pub struct Injector<T>(Queue<T>);
 
+    impl<T> Default for Injector<T> {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
     impl<T> Injector<T> {
         /// An empty queue.
         pub fn new() -> Self {

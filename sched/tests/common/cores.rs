@@ -41,6 +41,8 @@ pub enum Step {
     Wake(usize),
     /// Waits to be woken so.
     Wait,
+    /// Runs on and on until it is: it leaves its core to others only if that is interrupted.
+    Spin,
     /// Keeps another task, or itself, to some cores.
     Bind(usize, CoreMask),
     /// Starts another task.
@@ -309,17 +311,23 @@ impl Processor {
             }
             return;
         };
-        if let Step::Wait = step {
+        if let Step::Wait | Step::Spin = step {
             let has_come = body.wakes.load(Ordering::Relaxed) > 0;
-            if !has_come {
-                self.core.park(machine);
-                return;
-            }
-            body.wakes.fetch_sub(1, Ordering::Relaxed);
+            match step {
+                _ if has_come => body.wakes.fetch_sub(1, Ordering::Relaxed),
+                Step::Wait => {
+                    self.core.park(machine);
+                    return;
+                }
+                _ => {
+                    thread::yield_now();
+                    return;
+                }
+            };
         }
         body.position.store(position + 1, Ordering::Relaxed);
         match *step {
-            Step::Wait => {}
+            Step::Wait | Step::Spin => {}
             Step::Run => thread::yield_now(),
             Step::Yield => self.core.give_way(Leave::Yield, machine),
             Step::Sleep => {

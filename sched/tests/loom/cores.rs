@@ -67,8 +67,8 @@ fn a_core_that_polls_takes_no_interrupt() {
     });
 }
 
-/// Seen caught: `call_a_thief` without its fence; `begin_halt` that does not look at the
-/// queues of others.
+/// Seen caught: `begin_halt` that does not look at the queues of others. (The fence of
+/// `call_a_thief` cannot be missed: the queue's own look at its length has one.)
 #[test]
 fn what_is_queued_beside_a_running_task_is_stolen_or_a_thief_is_called() {
     loom::model(|| {
@@ -111,8 +111,8 @@ fn whoever_posts_to_a_core_without_a_timer_interrupts_it() {
 /// A core pushes while another searches, so it calls nobody; the searcher finds something
 /// else, and a third one halts: it must be called by the searcher then.
 ///
-/// Seen caught: `search` that does not look once more after it was the last; `end_search`
-/// without its fence. At most 3 preemptions a run.
+/// Seen caught: `search` that does not look once more after it was the last. (The fence of
+/// `end_search` cannot be missed either.) At most 3 preemptions a run.
 #[test]
 fn the_last_searcher_that_finds_work_wakes_another() {
     let mut model = Builder::new();
