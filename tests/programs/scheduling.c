@@ -257,6 +257,29 @@ static void sleepers_are_served(void)
     say("a sleeper is served soon", late <= 6);
 }
 
+/* -- a short sleep beside a long one, whose timer was set first */
+
+static void *sleep_long(void *argument)
+{
+    (void)argument;
+    pin(0, 0);
+    usleep(3000000);
+    return NULL;
+}
+
+static void short_sleeps_are_short(void)
+{
+    pthread_t thread;
+    pin(0, 0);
+    pthread_create(&thread, NULL, sleep_long, NULL);
+    usleep(100000);
+    double before = now();
+    usleep(10000);
+    double took = now() - before;
+    pthread_join(thread, NULL);
+    say("a short sleep ends before a long one", took < 1.0);
+}
+
 int main(void)
 {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -268,6 +291,7 @@ int main(void)
     move_a_running_thread();
     shares();
     nobody_starves();
+    short_sleeps_are_short();
     sleepers_are_served();
     return 0;
 }

@@ -33,9 +33,9 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("writable-fork", "programs: memory"),
     ("shared-write", "programs: memory"),
     ("leaked-frames", "exhaustion"),
-    ("silent-pipe", "console: a megabyte"),
+    ("silent-pipe", "programs: pipes"),
     ("silent-mutex", "programs: threads"),
-    ("late-timer", "programs: threads"),
+    ("late-timer", "programs: scheduling"),
     ("long-pointer", "programs: pointers"),
     ("kept-mask", "programs: faults"),
 ];

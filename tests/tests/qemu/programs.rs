@@ -38,6 +38,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "no thread uses a translation that another one took away",
     ),
     (
+        "pipes",
+        Link::Static,
+        "more than fits goes through a pipe, and whoever waits is told",
+    ),
+    (
         "scheduling",
         Link::Static,
         "affinity holds, shares follow nice values, nobody starves",
