@@ -12,8 +12,6 @@
 //! than [`MAX_DEFERRALS`]: the virtual times of any two differ by at most
 //! [`SPREAD`], whatever their weights. `tests/simulation` holds it against that.
 
-use bugs::Bug;
-
 use crate::weight::NORMAL_WEIGHT;
 
 /// How long a task of weight 1024 runs while others wait, in nanoseconds.
@@ -48,7 +46,7 @@ pub fn slice(weight: u32) -> u64 {
 /// Whether a task is so far ahead that others go first.
 #[must_use]
 pub fn is_ahead(task: u64, core: u64) -> bool {
-    task > core.saturating_add(SLICE) && !bugs::has(Bug::NoDeferral)
+    task > core.saturating_add(SLICE)
 }
 
 /// A task's virtual time, no further from its core's than a task may be: it keeps little

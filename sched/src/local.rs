@@ -3,8 +3,6 @@
 //! Touched by its core only, with interrupts off in the kernel. What needs to know of
 //! other cores is in [`crate::system`].
 
-use bugs::Bug;
-
 use std::collections::VecDeque;
 
 use crate::deque::Worker;
@@ -262,7 +260,7 @@ impl<T: Task> Local<T> {
             }
         }
         if let Some(task) = self.slot.take() {
-            let is_in_time = now < self.chain_end || bugs::has(Bug::EndlessSlot);
+            let is_in_time = now < self.chain_end;
             if is_in_time || self.normal.is_empty() && rival.is_none() {
                 self.is_from_slot = is_in_time;
                 return Some(task);

@@ -22,8 +22,6 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("unchecked-affinity", "programs: scheduling"),
     ("equal-weights", "programs: scheduling"),
     ("endless-quantum", "programs: scheduling"),
-    ("endless-slot", "programs: scheduling"),
-    ("no-deferral", "programs: scheduling"),
     ("mixed-registers", "programs: registers"),
     ("mixed-thread-pointer", "programs: threads"),
     ("unchecked-futex", "programs: threads"),

@@ -33,10 +33,6 @@ bugs! {
     EqualWeights = "equal-weights";
     /// Nobody's quantum is ever timed.
     EndlessQuantum = "endless-quantum";
-    /// The slot of the woken has no end.
-    EndlessSlot = "endless-slot";
-    /// A nice or idle thread is never sent to the back.
-    NoDeferral = "no-deferral";
     /// The registers of the FPU stay the last thread's.
     MixedRegisters = "mixed-registers";
     /// A thread's FS base is not restored.
