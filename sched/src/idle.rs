@@ -71,18 +71,11 @@ impl Idle {
     /// is one. The caller made its work visible, and fenced, before.
     #[must_use]
     pub fn claim_any(&self, allowed: &CoreMask, cores: usize) -> Option<usize> {
-        let mut announced = self.announced.snapshot(cores);
-        for (word, allowed) in announced.0.iter_mut().zip(allowed.0) {
-            *word &= allowed;
-        }
-        if announced == CoreMask::NONE {
+        let announced = self.announced.snapshot(cores).and(allowed);
+        if announced.is_empty() {
             return None;
         }
-        let mut awake = announced;
-        let halted = self.halted.snapshot(cores);
-        for (word, halted) in awake.0.iter_mut().zip(halted.0) {
-            *word &= !halted;
-        }
+        let awake = announced.without(&self.halted.snapshot(cores));
         awake
             .iter()
             .chain(announced.iter())
@@ -92,16 +85,10 @@ impl Idle {
     /// Any announced core of `allowed`: a hint, nothing is claimed.
     #[must_use]
     pub fn find(&self, allowed: &CoreMask, cores: usize) -> Option<usize> {
-        let announced = self.announced.snapshot(cores);
-        let both = CoreMask(core::array::from_fn(|word| {
-            announced.0[word] & allowed.0[word]
-        }));
-        let first = both.iter().next()?;
-        Some(
-            both.iter()
-                .find(|core| !self.halted.contains(*core))
-                .unwrap_or(first),
-        )
+        let announced = self.announced.snapshot(cores).and(allowed);
+        let first = announced.first_core()?;
+        let awake = announced.without(&self.halted.snapshot(cores));
+        Some(awake.first_core().unwrap_or(first))
     }
 
     /// This core is about to halt: from now on it needs an interrupt. It must look at

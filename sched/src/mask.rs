@@ -48,6 +48,31 @@ impl CoreMask {
         self.0[core / 64] & bit(core) != 0
     }
 
+    /// Whether no core is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    /// The lowest core in it.
+    #[must_use]
+    pub fn first_core(&self) -> Option<usize> {
+        let index = self.0.iter().position(|word| *word != 0)?;
+        Some(index * 64 + self.0[index].trailing_zeros() as usize)
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|word| self.0[word] & other.0[word]))
+    }
+
+    /// What is in it and not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|word| self.0[word] & !other.0[word]))
+    }
+
     /// The cores in it, in order.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().enumerate().flat_map(|(index, word)| {

@@ -125,9 +125,7 @@ pub fn nudge(core: usize) {
     }
 }
 
-/// Arms this core's timer for the next of its deadlines. One that is armed for an earlier
-/// moment is left alone: when it fires, this is called again. So a switch, which moves the
-/// quantum's end further away, rarely writes to the APIC.
+/// Arms this core's timer for the next of its deadlines.
 pub fn arm_timer(off: &InterruptsOff) {
     let core = this(off);
     let next = [
@@ -135,9 +133,16 @@ pub fn arm_timer(off: &InterruptsOff) {
         core.scheduler.quantum_end(off),
         core.scheduler.cpu_timer_look(off),
     ];
-    let Some(deadline) = next.into_iter().flatten().min() else {
-        return;
-    };
+    if let Some(deadline) = next.into_iter().flatten().min() {
+        arm_timer_for(deadline, off);
+    }
+}
+
+/// Arms this core's timer for a deadline that was just added. One that is armed for an
+/// earlier moment is left alone: when it fires, [`arm_timer`] is called. So a switch, which
+/// moves the quantum's end further away, rarely writes to the APIC.
+pub fn arm_timer_for(deadline: Instant, off: &InterruptsOff) {
+    let core = this(off);
     // SAFETY: this core's own field, interrupts off; nothing below comes back here.
     let local = unsafe { &mut *core.apic.get() };
     if let Some(CoreApic {

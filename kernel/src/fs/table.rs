@@ -100,10 +100,7 @@ impl FdTable {
     /// # Errors
     /// `EBADF`.
     pub fn get_any(&self, descriptor: i32) -> Result<Arc<OpenFile>> {
-        let descriptor = usize::try_from(descriptor).map_err(|_| Errno::EBADF)?;
-        let slots = self.slots.lock();
-        let entry = slots.entries.get(descriptor).and_then(Option::as_ref);
-        entry.map(|entry| entry.file.clone()).ok_or(Errno::EBADF)
+        self.find(descriptor, |_| true)
     }
 
     /// What `descriptor` refers to, for everything that works on the open object itself.
@@ -111,11 +108,23 @@ impl FdTable {
     /// # Errors
     /// `EBADF`, also where it was opened with `O_PATH`.
     pub fn get(&self, descriptor: i32) -> Result<Arc<OpenFile>> {
-        let file = self.get_any(descriptor)?;
-        if file.flags() & linux::O_PATH != 0 {
-            return Err(Errno::EBADF);
-        }
-        Ok(file)
+        self.find(descriptor, |file| file.flags() & linux::O_PATH == 0)
+    }
+
+    /// Looked at under the lock: nothing is dropped here, which may be the last reference.
+    fn find(
+        &self,
+        descriptor: i32,
+        is_wanted: impl FnOnce(&OpenFile) -> bool,
+    ) -> Result<Arc<OpenFile>> {
+        let descriptor = usize::try_from(descriptor).map_err(|_| Errno::EBADF)?;
+        let slots = self.slots.lock();
+        let entry = slots.entries.get(descriptor).and_then(Option::as_ref);
+        entry
+            .map(|entry| &entry.file)
+            .filter(|file| is_wanted(file))
+            .cloned()
+            .ok_or(Errno::EBADF)
     }
 
     /// Gives `file` the lowest free descriptor.

@@ -4,8 +4,11 @@
 //! A copy may sleep (demand paging takes the address space's lock), so it is never
 //! done under a spin lock, nor under a lock that a page fault takes.
 
-use crate::errno::{Errno, Result};
+use core::ops::{Deref, DerefMut};
+
 use bugs::Bug;
+
+use crate::errno::{Errno, Result};
 
 /// First address that is not user space: the end of the lower canonical half, less the
 /// guard page that keeps `syscall` at its end from returning to a non-canonical address.
@@ -152,6 +155,32 @@ pub fn is_user_range(start: usize, length: usize) -> bool {
 /// One segment of a scattered buffer (`struct iovec`): address, length in bytes.
 pub type Segment = (usize, usize);
 
+/// The segments of a buffer. Most have one, which needs no heap.
+enum Segments {
+    One([Segment; 1]),
+    Several(Vec<Segment>),
+}
+
+impl Deref for Segments {
+    type Target = [Segment];
+
+    fn deref(&self) -> &[Segment] {
+        match self {
+            Self::One(segment) => segment,
+            Self::Several(segments) => segments,
+        }
+    }
+}
+
+impl DerefMut for Segments {
+    fn deref_mut(&mut self) -> &mut [Segment] {
+        match self {
+            Self::One(segment) => segment,
+            Self::Several(segments) => segments,
+        }
+    }
+}
+
 /// Where a read puts its bytes: user memory, scattered or not, or a kernel buffer.
 pub struct Destination<'a> {
     place: Place<'a>,
@@ -159,7 +188,7 @@ pub struct Destination<'a> {
 }
 
 enum Place<'a> {
-    User(Vec<Segment>),
+    User(Segments),
     Kernel(&'a mut [u8]),
 }
 
@@ -167,14 +196,17 @@ impl<'a> Destination<'a> {
     /// One piece of user memory.
     #[must_use]
     pub fn user(address: usize, length: usize) -> Self {
-        Self::scattered(vec![(address, length)])
+        Self {
+            place: Place::User(Segments::One([(address, length)])),
+            done: 0,
+        }
     }
 
     /// Several pieces of user memory, filled in order.
     #[must_use]
     pub fn scattered(segments: Vec<Segment>) -> Self {
         Self {
-            place: Place::User(segments),
+            place: Place::User(Segments::Several(segments)),
             done: 0,
         }
     }
@@ -254,7 +286,7 @@ pub struct Source<'a> {
 }
 
 enum SourcePlace<'a> {
-    User(Vec<Segment>),
+    User(Segments),
     Kernel(&'a [u8]),
 }
 
@@ -262,14 +294,17 @@ impl<'a> Source<'a> {
     /// One piece of user memory.
     #[must_use]
     pub fn user(address: usize, length: usize) -> Self {
-        Self::scattered(vec![(address, length)])
+        Self {
+            place: SourcePlace::User(Segments::One([(address, length)])),
+            done: 0,
+        }
     }
 
     /// Several pieces of user memory, taken in order.
     #[must_use]
     pub fn scattered(segments: Vec<Segment>) -> Self {
         Self {
-            place: SourcePlace::User(segments),
+            place: SourcePlace::User(Segments::Several(segments)),
             done: 0,
         }
     }
@@ -334,7 +369,7 @@ impl<'a> Source<'a> {
             SourcePlace::Kernel(bytes) => *bytes = &bytes[..whole],
             SourcePlace::User(segments) => {
                 let mut left = whole;
-                for (_, length) in segments {
+                for (_, length) in segments.iter_mut() {
                     *length = left.min(*length);
                     left -= *length;
                 }

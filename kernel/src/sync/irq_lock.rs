@@ -28,6 +28,7 @@ pub struct InterruptsOff {
 
 impl InterruptsOff {
     /// Turns interrupts off.
+    #[inline]
     #[must_use]
     pub fn new() -> Self {
         let were_on = interrupts::are_enabled();
@@ -55,6 +56,7 @@ impl InterruptsOff {
 }
 
 impl Drop for InterruptsOff {
+    #[inline]
     fn drop(&mut self) {
         if self.were_on {
             interrupts::enable();
@@ -79,12 +81,23 @@ impl<T> IrqLock<T> {
 
 impl<T: ?Sized> IrqLock<T> {
     /// Waits for the lock, serving TLB shootdowns meanwhile.
+    #[inline]
     pub fn lock(&self) -> IrqLockGuard<'_, T> {
         let interrupts_off = InterruptsOff::new();
+        let guard = match self.inner.try_lock() {
+            Some(guard) => guard,
+            None => self.wait(),
+        };
         IrqLockGuard {
-            guard: ManuallyDrop::new(self.inner.lock()),
+            guard: ManuallyDrop::new(guard),
             _interrupts_off: interrupts_off,
         }
+    }
+
+    /// Out of line: the lock is mostly open.
+    #[cold]
+    fn wait(&self) -> SpinMutexGuard<'_, T, ServeShootdowns> {
+        self.inner.lock()
     }
 
     /// Takes the lock if it is open.
@@ -114,6 +127,7 @@ pub struct IrqLockGuard<'a, T: ?Sized> {
 }
 
 impl<T: ?Sized> Drop for IrqLockGuard<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: dropped once, here, before the field that restores interrupts.
         unsafe { ManuallyDrop::drop(&mut self.guard) }

@@ -38,11 +38,22 @@ impl<T> SleepMutex<T> {
 
 impl<T: ?Sized> SleepMutex<T> {
     /// Waits for the mutex; no signal ends the wait.
+    #[inline]
     pub fn lock(&self) -> SleepMutexGuard<'_, T> {
+        match self.try_lock() {
+            Some(guard) => guard,
+            None => self.wait(),
+        }
+    }
+
+    /// Out of line: the mutex is mostly open.
+    #[cold]
+    fn wait(&self) -> SleepMutexGuard<'_, T> {
         self.waiters.wait_uninterruptibly(|| self.try_lock())
     }
 
     /// Takes the mutex if it is open.
+    #[inline]
     pub fn try_lock(&self) -> Option<SleepMutexGuard<'_, T>> {
         self.locked
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)

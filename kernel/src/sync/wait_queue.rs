@@ -88,7 +88,7 @@ impl WaitQueue {
         }
         let thread = task::current();
         let _subscription = self.subscribe(thread.to_arc());
-        let _nested = NestedWait;
+        let _waiting = Waiting::begin();
         loop {
             if let Some(value) = ready() {
                 return Ok(value);
@@ -109,7 +109,7 @@ impl WaitQueue {
             return value;
         }
         let _subscription = self.subscribe(task::current().to_arc());
-        let _nested = NestedWait;
+        let _waiting = Waiting::begin();
         loop {
             if let Some(value) = ready() {
                 return value;
@@ -130,38 +130,46 @@ impl WaitQueue {
     /// Adds an entry by hand, for owners that cannot hold a borrow; pairs with
     /// [`WaitQueue::remove`].
     pub fn add(&self, waker: Arc<dyn Wake>) -> u64 {
-        let mut entry = Entry { id: 0, waker };
-        let mut spare: VecDeque<Entry> = VecDeque::new();
         loop {
             let needed = {
                 let mut entries = self.entries.lock();
-                if spare.capacity() > entries.list.len()
-                    && entries.list.len() == entries.list.capacity()
-                {
-                    spare.append(&mut entries.list);
-                    std::mem::swap(&mut spare, &mut entries.list);
-                }
                 if entries.list.len() < entries.list.capacity() {
                     let id = entries.next_id;
                     entries.next_id += 1;
-                    entry.id = id;
-                    entries.list.push_back(entry);
+                    entries.list.push_back(Entry { id, waker });
                     self.length.fetch_add(1, Ordering::SeqCst);
                     return id;
                 }
                 entries.list.len() * 2 + 2
             };
-            // Grown outside of the lock: no allocation under a spin lock.
-            spare = VecDeque::with_capacity(needed);
+            self.grow(needed);
         }
+    }
+
+    /// Makes room for `capacity` entries. Nothing is allocated or freed under the lock.
+    #[cold]
+    fn grow(&self, capacity: usize) {
+        let mut other = VecDeque::with_capacity(capacity);
+        let mut entries = self.entries.lock();
+        if other.capacity() > entries.list.capacity() {
+            other.append(&mut entries.list);
+            std::mem::swap(&mut other, &mut entries.list);
+        }
+        drop(entries);
+        drop(other);
     }
 
     /// Removes the entry that [`WaitQueue::add`] numbered; one already gone is no error.
     pub fn remove(&self, id: u64) {
         let removed = {
             let mut entries = self.entries.lock();
-            let position = entries.list.iter().position(|entry| entry.id == id);
-            let removed = position.and_then(|position| entries.list.remove(position));
+            // Mostly it is the first, or the only one.
+            let removed = if entries.list.front().is_some_and(|entry| entry.id == id) {
+                entries.list.pop_front()
+            } else {
+                let position = entries.list.iter().position(|entry| entry.id == id);
+                position.and_then(|position| entries.list.remove(position))
+            };
             if removed.is_some() {
                 self.length.fetch_sub(1, Ordering::SeqCst);
             }
@@ -172,10 +180,14 @@ impl WaitQueue {
     }
 
     /// Tells every entry.
+    #[inline]
     pub fn wake_all(&self) {
-        if self.is_empty() {
-            return;
+        if !self.is_empty() {
+            self.tell_all();
         }
+    }
+
+    fn tell_all(&self) {
         let entries = self.entries.lock();
         for entry in &entries.list {
             entry.waker.wake();
@@ -184,10 +196,14 @@ impl WaitQueue {
 
     /// Tells the entry that has waited longest, and moves it behind the others, so that
     /// a second call reaches another one.
+    #[inline]
     pub fn wake_one(&self) {
-        if self.is_empty() {
-            return;
+        if !self.is_empty() {
+            self.tell_one();
         }
+    }
+
+    fn tell_one(&self) {
         let mut entries = self.entries.lock();
         if let Some(entry) = entries.list.pop_front() {
             entry.waker.wake();
@@ -197,6 +213,7 @@ impl WaitQueue {
 
     /// Whether nobody waits. A hint: it may change at once; but whoever changed the
     /// condition before it asks misses nobody who has looked at it earlier.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         fence(Ordering::SeqCst);
@@ -204,14 +221,21 @@ impl WaitQueue {
     }
 }
 
-/// A wait inside another wait's condition (a mutex that was taken) may have consumed the
-/// outer wait's wake-up. So whoever has waited leaves a wake-up behind: the outer wait
-/// looks once more than it must.
-struct NestedWait;
+/// The current thread waits, from its subscription on. A wait inside another wait's
+/// condition (a mutex that was taken) may consume the outer wait's wake-up: see
+/// [`Thread::leave_wait`].
+struct Waiting(());
 
-impl Drop for NestedWait {
+impl Waiting {
+    fn begin() -> Self {
+        task::current().enter_wait();
+        Self(())
+    }
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
-        task::scheduler::note_nested_wait();
+        task::current().leave_wait();
     }
 }
 

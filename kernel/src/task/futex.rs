@@ -135,22 +135,29 @@ pub fn wait(
     sleep(&waiter, deadline)
 }
 
-/// A bucket with room for one more entry, so that nothing is allocated under its lock.
+/// A bucket with room for one more entry. Nothing is allocated or freed under its lock.
 fn reserve(bucket: &'static Bucket) -> crate::sync::IrqLockGuard<'static, VecDeque<Arc<Waiter>>> {
-    let mut spare: VecDeque<Arc<Waiter>> = VecDeque::new();
     loop {
-        let mut guard = bucket.lock();
-        if guard.len() == guard.capacity() && spare.capacity() > guard.len() {
-            spare.append(&mut guard);
-            core::mem::swap(&mut spare, &mut guard);
-        }
+        let guard = bucket.lock();
         if guard.len() < guard.capacity() {
             return guard;
         }
         let needed = guard.len() * 2 + 4;
         drop(guard);
-        spare = VecDeque::with_capacity(needed);
+        grow(bucket, needed);
     }
+}
+
+#[cold]
+fn grow(bucket: &Bucket, capacity: usize) {
+    let mut other = VecDeque::with_capacity(capacity);
+    let mut guard = bucket.lock();
+    if other.capacity() > guard.capacity() {
+        other.append(&mut guard);
+        core::mem::swap(&mut other, &mut guard);
+    }
+    drop(guard);
+    drop(other);
 }
 
 fn sleep(waiter: &Arc<Waiter>, deadline: Option<Instant>) -> Result<()> {

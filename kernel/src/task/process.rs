@@ -324,6 +324,14 @@ impl Process {
         self.files.lock().clone()
     }
 
+    /// The open file behind one of its descriptors; not one opened with `O_PATH`.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn file(&self, descriptor: i32) -> Result<Arc<OpenFile>> {
+        self.files.lock().get(descriptor)
+    }
+
     /// Gives it another table; the old one's files are closed where nobody else has it.
     pub(super) fn replace_files(&self, files: Arc<FdTable>) {
         let old = core::mem::replace(&mut *self.files.lock(), files);

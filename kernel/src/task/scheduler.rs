@@ -47,6 +47,8 @@ struct Own {
     /// Who was switched away from, until the successor has taken care of it.
     previous: Option<(Arc<Thread>, Leave)>,
     quantum_end: Option<Instant>,
+    /// Whose FPU state is in the registers: the thread may be gone, and is not looked at.
+    fpu_owner: *const Thread,
     /// When the CPU timers of the current thread's process want a look.
     cpu_timer_look: Option<Instant>,
 }
@@ -124,6 +126,7 @@ impl CoreScheduler {
                 idle: None,
                 previous: None,
                 quantum_end: None,
+                fpu_owner: core::ptr::null(),
                 cpu_timer_look: None,
             }),
             running_id: AtomicU32::new(0),
@@ -245,8 +248,9 @@ impl CoreScheduler {
             return;
         };
         if process.cpu_timers().is_set() {
-            own.cpu_timer_look = Some(process.cpu_timers().next_look(process));
-            interrupts::arm_timer(off);
+            let look = process.cpu_timers().next_look(process);
+            own.cpu_timer_look = Some(look);
+            interrupts::arm_timer_for(look, off);
         }
     }
 
@@ -259,8 +263,9 @@ impl CoreScheduler {
         if let Some(end) = system().slice_end(&own.local, &Machine)
             && !bugs::has(Bug::EndlessQuantum)
         {
-            own.quantum_end = Some(Instant::from_nanos(end));
-            interrupts::arm_timer(off);
+            let end = Instant::from_nanos(end);
+            own.quantum_end = Some(end);
+            interrupts::arm_timer_for(end, off);
         }
     }
 
@@ -320,12 +325,6 @@ pub fn park(deadline: Option<Instant>) {
     });
     leave(Leave::Park, &off);
     drop(timer);
-}
-
-/// Notes that the current thread consumed a wake-up that an outer wait may need: its
-/// next [`park`] returns at once.
-pub fn note_nested_wait() {
-    super::current().entity.state.notify_self();
 }
 
 /// Lets the others in this core's queues run first (`sched_yield`).
@@ -446,8 +445,16 @@ fn switch_to(
     }
     if let Some(fpu) = &to.fpu {
         loaded::load(&next.process().space(), off);
-        if !bugs::has(Bug::MixedRegisters) {
-            fpu.load();
+        // The registers were saved when their thread left, and nobody has touched them
+        // if it left for the idle thread.
+        let owner = Arc::as_ptr(&next);
+        let own = scheduler.own(off);
+        if own.fpu_owner != owner || to.fpu_core != Some(core.id) {
+            if !bugs::has(Bug::MixedRegisters) {
+                fpu.load();
+            }
+            own.fpu_owner = owner;
+            to.fpu_core = Some(core.id);
         }
         if !bugs::has(Bug::MixedThreadPointer) {
             core.set_user_fs(to.user_fs, off);

@@ -35,6 +35,9 @@ pub(super) struct Context {
     pub(super) user_gs: u64,
     /// FPU, SSE, AVX; None for threads that never leave the kernel.
     pub(super) fpu: Option<FpuState>,
+    /// The core that loaded `fpu` last: its registers hold the state still if it has loaded
+    /// nobody else's since.
+    pub(super) fpu_core: Option<usize>,
 }
 
 /// What a robust futex list is: its head and the size that the user gave.
@@ -60,6 +63,8 @@ pub struct Thread {
     /// Address that is cleared and woken when the thread ends (`CLONE_CHILD_CLEARTID`).
     pub(super) clear_on_exit: AtomicUsize,
     robust_list: IrqLock<RobustList>,
+    /// Waits that it is in, one inside the condition of another. Its own.
+    waits: AtomicU32,
     name: IrqLock<Vec<u8>>,
     /// What it counts of itself.
     pub(super) own_usage: OwnUsage,
@@ -109,6 +114,7 @@ impl Thread {
                 user_fs: bases.0,
                 user_gs: bases.1,
                 fpu: Some(fpu),
+                fpu_core: None,
             },
             TaskState::parked(),
         ))
@@ -123,6 +129,7 @@ impl Thread {
             user_fs: 0,
             user_gs: 0,
             fpu: None,
+            fpu_core: None,
         };
         Self::build(0, process, stack, name, context, TaskState::running())
     }
@@ -144,6 +151,7 @@ impl Thread {
             signals: ThreadSignals::new(),
             clear_on_exit: AtomicUsize::new(0),
             robust_list: IrqLock::new(RobustList::default()),
+            waits: AtomicU32::new(0),
             name: IrqLock::new(name),
             own_usage: OwnUsage::default(),
             policy: AtomicU32::new(linux::SCHED_NORMAL),
@@ -237,6 +245,23 @@ impl Thread {
     /// One more page fault was served for it.
     pub fn count_page_fault(&self) {
         self.own_usage.count_page_fault();
+    }
+
+    /// It begins to wait for a condition.
+    pub fn enter_wait(&self) {
+        let outer = self.waits.load(Ordering::Relaxed);
+        self.waits.store(outer + 1, Ordering::Relaxed);
+    }
+
+    /// It waits for that one no more. Where it was inside another wait's condition, it may
+    /// have consumed the wake-up that was meant for that one, so it leaves one behind: the
+    /// outer wait looks once more than it must.
+    pub fn leave_wait(&self) {
+        let outer = self.waits.load(Ordering::Relaxed) - 1;
+        self.waits.store(outer, Ordering::Relaxed);
+        if outer > 0 {
+            self.entity.state.notify_self();
+        }
     }
 
     /// It enters the kernel from user mode, for something that can take long or not.

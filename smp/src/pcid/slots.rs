@@ -103,6 +103,9 @@ impl Slots {
     /// The slot for a space that is at `generation` now, and how to load it. From now on
     /// the slot is the space's, and as new as that: the caller does what [`Load`] says.
     pub fn choose(&mut self, space: u64, generation: u64) -> (Slot, Load) {
+        if !self.is_tagged {
+            return self.choose_untagged(space, generation);
+        }
         let (slot, cause) = match self.find(space) {
             Some(slot) if self.generations[usize::from(slot)] == generation => (slot, None),
             Some(slot) => (slot, Some(Cause::Older)),
@@ -110,18 +113,24 @@ impl Slots {
         };
         self.generations[usize::from(slot)] = generation;
         self.use_now(slot);
-        let load = if self.is_tagged {
-            Load {
-                pcid: slot,
-                flush: cause,
-            }
-        } else {
-            Load {
-                pcid: 0,
-                flush: Some(Cause::Untagged),
-            }
+        let load = Load {
+            pcid: slot,
+            flush: cause,
         };
         (Slot(slot), load)
+    }
+
+    /// The one slot there is, always flushed.
+    fn choose_untagged(&mut self, space: u64, generation: u64) -> (Slot, Load) {
+        const ONLY: u16 = 1;
+        self.used = ONLY;
+        self.spaces[usize::from(ONLY)] = space;
+        self.generations[usize::from(ONLY)] = generation;
+        let load = Load {
+            pcid: 0,
+            flush: Some(Cause::Untagged),
+        };
+        (Slot(ONLY), load)
     }
 
     /// The generation that a slot's entries are as new as.

@@ -51,7 +51,7 @@ fn files() -> std::sync::Arc<crate::fs::FdTable> {
 
 /// The open file that an `int fd` argument names; not one opened with `O_PATH`.
 fn file(descriptor: usize) -> Result<std::sync::Arc<crate::fs::OpenFile>> {
-    files().get(descriptor as i32)
+    crate::task::current().process().file(descriptor as i32)
 }
 
 /// A path name in user memory; may be empty.
