@@ -113,6 +113,12 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
         if magic == 0 { "PVH" } else { "multiboot2" }
     );
     log!("cpu: {}", cpu::control::enabled_features());
+    if let Some(pages) = command_line.value("flush_pages").map(str::parse) {
+        match pages {
+            Ok(pages) => memory::tlb::set_page_limit(pages),
+            Err(_) => warn!("flush_pages wants a number of pages"),
+        }
+    }
     memory::tlb::log_how();
     if command_line.value("check") == Some("tlb") {
         memory::tlb::check_shootdowns();

@@ -13,10 +13,10 @@
 //! (Intel's erratum ADL063).
 
 use bugs::Bug;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use smp::pcid::Cause;
-use smp::shootdown::{self, Batch, Cores, Hardware, Mailbox, PAGE_LIMIT, Pen, Translations};
+use smp::shootdown::{self, Batch, Cores, Hardware, Mailbox, Pen, Translations};
 
 use super::{PAGE_SIZE, loaded};
 use crate::cpu::{self, Core, control, interrupts};
@@ -45,6 +45,15 @@ crate::counters! {
 
 /// Raised when a mapping of the kernel's was taken away.
 static KERNEL_GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Pages of a space that are flushed one by one at most; of more, all of it is. The default
+/// is Linux's (`tlb_single_page_flush_ceiling`, 33, for the same trade).
+static PAGE_LIMIT: AtomicU32 = AtomicU32::new(32);
+
+/// Sets how many pages are flushed one by one at most (`flush_pages=N`).
+pub fn set_page_limit(pages: u32) {
+    PAGE_LIMIT.store(pages, Ordering::Relaxed);
+}
 
 /// Whether every shootdown is checked once it is complete (`check=tlb`).
 static IS_CHECKED: AtomicBool = AtomicBool::new(false);
@@ -189,7 +198,7 @@ pub fn flush_page_here(address: usize) {
 pub(super) fn flush_here(batch: &Batch) {
     match batch.ranges() {
         _ if bugs::has(Bug::SkippedFlush) => {}
-        Some(ranges) => {
+        Some(ranges) if batch.pages() <= PAGE_LIMIT.load(Ordering::Relaxed) => {
             for range in ranges {
                 for page in range.first..range.first + u64::from(range.count) {
                     flush_page_here(page as usize * PAGE_SIZE);
@@ -197,7 +206,7 @@ pub(super) fn flush_here(batch: &Batch) {
             }
             FLUSHED_PAGES.add(u64::from(batch.pages()));
         }
-        None => {
+        _ => {
             control::flush_space();
             FLUSHED_SHOOTDOWN.add(1);
         }
@@ -280,10 +289,11 @@ fn catch_up_with_kernel(core: &Core) {
 pub fn log_how() {
     let off = InterruptsOff::new();
     crate::log!(
-        "tlb: {}, up to {PAGE_LIMIT} pages flushed one by one",
+        "tlb: {}, up to {} pages flushed one by one",
         match loaded::slot_count(&off) {
             Some(count) => format!("{count} PCID slots a core"),
             None => "no PCID: flushed at every load".to_owned(),
-        }
+        },
+        PAGE_LIMIT.load(Ordering::Relaxed),
     );
 }

@@ -1,10 +1,8 @@
 //! What is flushed of an address space: a few ranges of pages, or everything.
 
-/// Pages that are flushed one by one; more of them, and everything is flushed. Linux has
-/// 33 (`tlb_single_page_flush_ceiling`) for the same trade: an INVLPG costs a core some
-/// 100 to 200 cycles at once, an entry lost without need a page walk (20 to 100 cycles)
-/// when it is wanted next, and of a whole TLB, some 1,500 entries, much is never wanted.
-pub const PAGE_LIMIT: u32 = 32;
+/// Pages that a batch can name; more of them, and it is everything. How many are better
+/// flushed one by one is for whoever flushes to say.
+pub const MOST_PAGES: u32 = 255;
 
 /// Ranges in a batch; more of them, and everything is flushed.
 pub(super) const RANGES: usize = 4;
@@ -21,7 +19,7 @@ pub struct PageRange {
 impl PageRange {
     /// As one word that is not zero: so it is read whole or not at all.
     pub(super) fn to_word(self) -> u64 {
-        // 52 bits of page number at most, and a count up to PAGE_LIMIT.
+        // 52 bits of page number at most, and a count up to MOST_PAGES.
         self.first << 8 | u64::from(self.count)
     }
 
@@ -65,7 +63,7 @@ impl Batch {
         if self.is_everything || count == 0 {
             return;
         }
-        let Some(count) = u32::try_from(count).ok().filter(|n| *n <= PAGE_LIMIT) else {
+        let Some(count) = u32::try_from(count).ok().filter(|n| *n <= MOST_PAGES) else {
             return self.add_everything();
         };
         // Most changes go through the pages in order.
@@ -80,7 +78,7 @@ impl Batch {
         } else {
             return self.add_everything();
         }
-        if self.pages() > PAGE_LIMIT {
+        if self.pages() > MOST_PAGES {
             self.add_everything();
         }
     }
@@ -142,7 +140,7 @@ mod tests {
     #[test]
     fn too_many_pages_or_ranges_are_everything() {
         let mut pages = Batch::new();
-        pages.add(1, u64::from(PAGE_LIMIT));
+        pages.add(1, u64::from(MOST_PAGES));
         assert_eq!(pages.ranges().map(<[_]>::len), Some(1));
         pages.add(1000, 1);
         assert_eq!(pages, Batch::everything());
@@ -162,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_range_is_one_word() {
-        for whole in [range(0, 1), range((1 << 52) - 1, PAGE_LIMIT)] {
+        for whole in [range(0, 1), range((1 << 52) - 1, MOST_PAGES)] {
             assert_ne!(whole.to_word(), EVERYTHING);
             assert_eq!(PageRange::from_word(whole.to_word()), Some(whole));
         }

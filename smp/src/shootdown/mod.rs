@@ -36,7 +36,7 @@ mod translations;
 #[cfg(all(test, loom))]
 mod models;
 
-pub use batch::{Batch, PAGE_LIMIT, PageRange};
+pub use batch::{Batch, MOST_PAGES, PageRange};
 pub use cores::{CoreSet, Cores};
 pub use mailbox::Mailbox;
 pub use translations::{Missed, Pen, Translations};

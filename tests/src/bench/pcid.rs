@@ -1,8 +1,10 @@
 //! Suite `pcid`: what it buys not to lose the TLB at a switch, by how many pages are used
-//! across it.
+//! across it; and from how many pages on it is better to lose it than to flush them one by
+//! one.
 //!
-//! Only hardware can tell: no TCG has PCID, so there both columns are one and the same
-//! path, and the difference between them is what the noise is.
+//! Of the first, only hardware can tell: no TCG has PCID, so there both columns are one and
+//! the same path, and the difference between them is what the noise is. The second has
+//! TCG's own answer, and another one on a CPU.
 
 use super::Depth;
 use super::case::{Case, Group, Kernel, Kind, System};
@@ -23,9 +25,51 @@ const LINUX_WITHOUT: System = System {
     words: "nopcid",
 };
 
+/// How many pages are taken away, and how many others are used afterwards.
+const UNMAPPED: [u32; 6] = [1, 8, 16, 32, 64, 128];
+const STAYING: u32 = 256;
+
+const ONE_BY_ONE: System = System {
+    name: "one by one",
+    kernel: Kernel::Ours,
+    words: "flush_pages=255",
+};
+const AT_ONCE: System = System {
+    name: "everything",
+    kernel: Kernel::Ours,
+    words: "flush_pages=0",
+};
+
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
+    vec![switches(depth), unmapping(depth)]
+}
+
+fn unmapping(depth: Depth) -> Group {
+    let case = |pages: u32| {
+        let label = format!("{pages} pages go, {STAYING} stay");
+        Case::new(
+            format!("bench_unmap {pages} {STAYING} 500 {}", depth.pick(3, 10)),
+            [Figure::new(
+                format!("unmap_{pages}"),
+                label,
+                Unit::Microseconds,
+            )],
+        )
+    };
+    Group {
+        title: "flushing pages of a process, by how".to_owned(),
+        kind: Kind::Wall,
+        cores: 1,
+        systems: vec![ONE_BY_ONE, AT_ONCE],
+        rounds: depth.pick(3, 10),
+        first_line: None,
+        cases: UNMAPPED.into_iter().map(case).collect(),
+    }
+}
+
+fn switches(depth: Depth) -> Group {
     let case = |pages: u32| {
         let label = format!("a switch and {pages} pages");
         Case::new(
@@ -37,7 +81,7 @@ pub fn groups(depth: Depth) -> Vec<Group> {
             )],
         )
     };
-    vec![Group {
+    Group {
         title: "two processes on one core".to_owned(),
         kind: Kind::Wall,
         cores: 1,
@@ -45,7 +89,7 @@ pub fn groups(depth: Depth) -> Vec<Group> {
         rounds: depth.pick(3, 10),
         first_line: None,
         cases: PAGES.into_iter().map(case).collect(),
-    }]
+    }
 }
 
 /// Whether the figures mean something on this host.

@@ -241,7 +241,7 @@ fn instructions() -> Group {
 fn virtual_speed_up(depth: Depth) -> Vec<Group> {
     let cores: &[u32] = depth.pick(&[4, 16], &[1, 2, 4, 8, 16]);
     // An interpreter's start alone takes minutes there.
-    let with_python: &[u32] = depth.pick(&[], &[2, 16]);
+    let with_python: &[u32] = depth.pick(&[], &[2, 4, 8, 16]);
     let native = |cores: u32| {
         vec![
             Case::new(

@@ -62,9 +62,12 @@ const COMMANDS: &[(&str, &[(&str, Unit)])] = &[
         &[("spaces_kept", Unit::Efficiency)],
     ),
     ("bench_pages 8 20 1", &[("pages_8", Unit::Nanoseconds)]),
+    (
+        "bench_unmap 8 16 20 1",
+        &[("unmap_8", Unit::Nanoseconds)],
+    ),
 ];
-/// Figures that are made of this kernel's own counters: not on Linux, and not where
-/// nothing was counted.
+/// Figures that are made of this kernel's own counters: not on Linux.
 const COUNTED: &[&str] = &["steals", "steal", "spaces_kept"];
 /// Commands that need the interpreter.
 const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
@@ -126,10 +129,8 @@ pub fn add(tier: Tier) -> Tier {
         assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
         for row in &section.rows {
             let (name, samples) = (&row.figure.name, &row.cells[0]);
-            assert!(
-                samples.count() > 0 || COUNTED.contains(&name.as_str()),
-                "{name}"
-            );
+            // So few jobs may all find an idle core at once, and none is stolen.
+            assert!(samples.count() > 0 || name == "steal", "{name}");
             for sample in samples.all() {
                 assert_plausible(name, row.figure.unit, *sample);
             }
