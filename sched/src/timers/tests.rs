@@ -47,9 +47,12 @@ fn scattered(number: usize) -> u64 {
     (step ^ step >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 13
 }
 
+/// The deadline of the timer with this number.
+type Shape = fn(usize) -> u64;
+
 /// Ways in which deadlines lie: scattered over years, within a second, all the same, side by
 /// side, in bunches far from each other, each twice as far as the one before.
-fn shapes() -> [(&'static str, fn(usize) -> u64); 6] {
+fn shapes() -> [(&'static str, Shape); 6] {
     [
         ("years", |number| scattered(number) % (20 * YEAR)),
         ("second", |number| scattered(number) % (1000 * MILLISECOND)),
@@ -67,22 +70,24 @@ fn a_step_costs_no_more_with_a_hundred_thousand_timers_than_with_a_hundred() {
     for (name, shape) in shapes() {
         let costs = [100, 100_000].map(|count| {
             let mut timers = Timers::new();
-            let keys: Vec<Key> = (0..count)
-                .map(|number| arm(&mut timers, shape(number)))
+            let mut keys: Vec<(u64, Key)> = (0..count)
+                .map(|number| (shape(number), arm(&mut timers, shape(number))))
                 .collect();
             let arming = most_touches(&mut timers, 50, |timers, number| {
                 arm(timers, shape(count + number));
             });
-            // Those in the middle, then always the first one: with the search for the next.
-            let cancelling = most_touches(&mut timers, 50, |timers, number| {
-                assert!(timers.cancel(keys[count / 4 + number]).is_some());
+            keys.sort_by_key(|(deadline, _)| *deadline);
+            let cancelling = most_touches(&mut timers, 20, |timers, number| {
+                assert!(timers.cancel(keys[count / 2 + number].1).is_some());
+            });
+            let cancelling_first = most_touches(&mut timers, 20, |timers, number| {
+                assert!(timers.cancel(keys[number].1).is_some());
                 assert!(timers.next_deadline().is_some());
             });
-            let expiring = most_touches(&mut timers, 50, |timers, _| {
+            let expiring = most_touches(&mut timers, 20, |timers, _| {
                 assert!(timers.expire(u64::MAX).is_some());
             });
-            eprintln!("{name} {count} {arming} {cancelling} {expiring} {} {}", timers.nodes.in_use(), size_of::<Entry<std::sync::Arc<u8>>>());
-            [arming, cancelling, expiring]
+            [arming, cancelling, cancelling_first, expiring]
         });
         for (few, many) in costs[0].iter().zip(costs[1]) {
             assert!(*few <= MOST_TOUCHES, "{name}: {few}");
