@@ -120,7 +120,7 @@ impl Both {
     fn arm(&mut self, moment: u64) {
         let number = self.all.len();
         if let Some(wants) = self.timers.wants() {
-            assert!(self.timers.supply(Room::new(wants)).is_ok());
+            drop(self.timers.supply(Room::new(wants)));
         }
         let armed = self.timers.arm(moment, number).expect("there is room");
         if armed.is_first {

@@ -38,9 +38,9 @@ use slab::{Chunk, Slab};
 pub const CROWD: usize = 8;
 
 /// Timers in the first chunk of storage.
-const FIRST_ENTRIES: u32 = 32;
+const FIRST_ENTRIES: usize = 32;
 /// Nodes in the first chunk of storage: the root and one more.
-const FIRST_NODES: u32 = 2;
+const FIRST_NODES: usize = 2;
 
 /// A timer, or a place for one.
 struct Entry<T> {
@@ -99,14 +99,14 @@ pub struct Counts {
 /// The storage that is missing; made into [`Room`] where allocating is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wants {
-    chunk: usize,
+    entries: Option<usize>,
+    nodes: Option<usize>,
 }
 
 /// Storage for more timers.
 pub struct Room<T> {
-    chunk: usize,
-    entries: Chunk<Entry<T>>,
-    nodes: Chunk<Node>,
+    entries: Option<Chunk<Entry<T>>>,
+    nodes: Option<Chunk<Node>>,
 }
 
 impl<T> Room<T> {
@@ -114,9 +114,8 @@ impl<T> Room<T> {
     #[must_use]
     pub fn new(wants: Wants) -> Self {
         Self {
-            chunk: wants.chunk,
-            entries: Slab::<_, FIRST_ENTRIES>::chunk(wants.chunk),
-            nodes: Slab::<_, FIRST_NODES>::chunk(wants.chunk),
+            entries: wants.entries.map(Slab::<_, FIRST_ENTRIES>::chunk),
+            nodes: wants.nodes.map(Slab::<_, FIRST_NODES>::chunk),
         }
     }
 }
@@ -158,27 +157,26 @@ impl<T> Timers<T> {
     /// What it needs before another timer can be armed for certain; None: it has room.
     #[must_use]
     pub fn wants(&self) -> Option<Wants> {
-        let has_room = self.entries.has_room() && self.nodes.has_room();
-        (!has_room).then(|| Wants {
-            chunk: self.entries.chunks(),
-        })
+        let wants = Wants {
+            entries: self.entries.wants(),
+            nodes: self.nodes.wants(),
+        };
+        (wants.entries.is_some() || wants.nodes.is_some()).then_some(wants)
     }
 
-    /// Takes room; gives it back where somebody else has brought the same meanwhile.
-    ///
-    /// # Errors
-    /// The room, to be freed or kept.
-    pub fn supply(&mut self, room: Room<T>) -> Result<(), Room<T>> {
-        if room.chunk != self.entries.chunks() {
-            return Err(room);
-        }
-        self.entries.supply(room.entries);
-        self.nodes.supply(room.nodes);
-        if room.chunk == 0 {
-            // The first one: it is the root, as it is made.
+    /// Takes room; gives back what is not wanted any more, to be freed where that is allowed.
+    #[must_use]
+    pub fn supply(&mut self, room: Room<T>) -> Room<T> {
+        let is_empty = self.nodes.is_empty();
+        let left = Room {
+            entries: room.entries.and_then(|chunk| self.entries.supply(chunk)),
+            nodes: room.nodes.and_then(|chunk| self.nodes.supply(chunk)),
+        };
+        if is_empty && !self.nodes.is_empty() {
+            // The first node is the root, as it is made.
             self.nodes.take();
         }
-        Ok(())
+        left
     }
 
     /// Arms a timer.
@@ -193,11 +191,15 @@ impl<T> Timers<T> {
         let serial = self.counts.armed;
         let place = self.make_place(deadline);
         let entry = self.entries.take();
-        let own = self.entries.get_mut(entry);
-        own.deadline = deadline;
-        own.serial = serial;
-        own.value = Some(value);
-        self.append(place, entry);
+        let (previous, next) = self.append(place, entry);
+        *self.entries.get_mut(entry) = Entry {
+            deadline,
+            serial,
+            place,
+            previous,
+            next,
+            value: Some(value),
+        };
         let is_first = deadline < self.bound;
         if is_first {
             self.bound = deadline;
@@ -211,8 +213,7 @@ impl<T> Timers<T> {
 
     /// Cancels a timer; None where it has expired or was cancelled before.
     pub fn cancel(&mut self, key: Key) -> Option<T> {
-        let entry = self.entries.find(key.entry)?;
-        if entry.serial != key.serial {
+        if self.entries.get(key.entry).serial != key.serial {
             return None;
         }
         self.counts.cancelled += 1;
@@ -268,24 +269,19 @@ impl<T> Timers<T> {
         let mut difference = 0;
         let mut entry = first;
         for _ in 0..CROWD {
-            let Entry {
-                deadline: its,
-                next,
-                ..
-            } = self.entries.get(entry);
-            difference |= its ^ deadline;
-            entry = *next;
+            let own = self.entries.get(entry);
+            difference |= own.deadline ^ deadline;
+            entry = own.next;
         }
+        // The list is a ring: here is its first one again.
         let node = self.hang_new_node(place, highest_digit(difference), deadline);
         for _ in 0..CROWD {
-            let Entry {
-                deadline: its,
-                next,
-                ..
-            } = self.entries.get(entry);
-            let (its, next) = (*its, *next);
-            let place = self.nodes.get(node).look(node, its).0;
-            self.append(place, entry);
+            let Entry { deadline, next, .. } = *self.entries.get(entry);
+            let place = self.nodes.get(node).look(node, deadline).0;
+            let neighbours = self.append(place, entry);
+            let own = self.entries.get_mut(entry);
+            own.place = place;
+            (own.previous, own.next) = neighbours;
             entry = next;
         }
         node
@@ -309,19 +305,15 @@ impl<T> Timers<T> {
         node
     }
 
-    /// Puts a timer at the end of the list at `place`.
-    fn append(&mut self, place: Place, entry: u32) {
+    /// Puts a timer at the end of the list at `place`; its neighbours there, for it to note.
+    fn append(&mut self, place: Place, entry: u32) -> (u32, u32) {
         let first = self.nodes.get_mut(place.node).count_in(place.slot, entry);
-        let last = if first == entry {
-            entry
-        } else {
-            core::mem::replace(&mut self.entries.get_mut(first).previous, entry)
-        };
+        if first == entry {
+            return (entry, entry);
+        }
+        let last = core::mem::replace(&mut self.entries.get_mut(first).previous, entry);
         self.entries.get_mut(last).next = entry;
-        let own = self.entries.get_mut(entry);
-        own.place = place;
-        own.previous = last;
-        own.next = first;
+        (last, first)
     }
 
     /// Takes a timer off its list, and frees the nodes that have become empty.
@@ -364,7 +356,10 @@ impl<T> Timers<T> {
     }
 
     fn search(&self) -> Option<(u64, u32)> {
-        let mut node = self.nodes.find(ROOT)?;
+        if self.nodes.is_empty() {
+            return None;
+        }
+        let mut node = self.nodes.get(ROOT);
         loop {
             match node.first() {
                 Child::Nothing => return None,

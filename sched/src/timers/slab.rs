@@ -1,11 +1,16 @@
 //! Numbered items in chunks, each twice as large as the one before: growing moves no item,
 //! and so takes no longer however many there are.
 
-/// Most chunks: with them all, numbers run out.
-const MOST_CHUNKS: usize = 26;
+/// Bits of an item's number that say where in its chunk it is; those above say in which.
+const OFFSET_BITS: u32 = 26;
+/// Most chunks, as there are no more numbers. Memory ends before.
+const MOST_CHUNKS: usize = 1 << (u32::BITS - OFFSET_BITS);
+/// No item.
+const NONE: u32 = u32::MAX;
 
 /// Storage that is not in use yet.
 pub(super) struct Chunk<T> {
+    number: usize,
     items: Box<[Item<T>]>,
     /// Room to note the chunks in; only the first chunk brings it.
     directory: Vec<Box<[Item<T>]>>,
@@ -14,33 +19,33 @@ pub(super) struct Chunk<T> {
 #[derive(Default)]
 struct Item<T> {
     value: T,
-    /// The next free item, counted from 1; 0: none. Only of a free one.
+    /// Of a free item: the next one.
     next_free: u32,
 }
 
 /// Items that are taken and given back; `FIRST` of them are in the first chunk, a power of
 /// two.
-pub(super) struct Slab<T, const FIRST: u32> {
+pub(super) struct Slab<T, const FIRST: usize> {
     chunks: Vec<Box<[Item<T>]>>,
-    /// The first free item among those that were in use, counted from 1; 0: none.
+    /// The first free item among those that were in use before.
     free: u32,
-    /// How many were ever in use: those behind are free.
-    used: u32,
-    /// How many there are.
-    capacity: u32,
+    /// The first item that was never in use, and how many follow it in the last chunk; the
+    /// chunks before that are used up.
+    fresh: u32,
+    fresh_left: usize,
     /// How often an item was looked at, for tests of what something costs.
     #[cfg(test)]
     touches: core::cell::Cell<usize>,
 }
 
-impl<T: Default, const FIRST: u32> Slab<T, FIRST> {
+impl<T: Default, const FIRST: usize> Slab<T, FIRST> {
     /// No items.
     pub(super) const fn new() -> Self {
         Self {
             chunks: Vec::new(),
-            free: 0,
-            used: 0,
-            capacity: 0,
+            free: NONE,
+            fresh: 0,
+            fresh_left: 0,
             #[cfg(test)]
             touches: core::cell::Cell::new(0),
         }
@@ -48,52 +53,61 @@ impl<T: Default, const FIRST: u32> Slab<T, FIRST> {
 
     /// Storage for the chunk with this number.
     pub(super) fn chunk(number: usize) -> Chunk<T> {
-        let items = (0..FIRST << number).map(|_| Item::default()).collect();
+        let length = FIRST << number.min((OFFSET_BITS - FIRST.ilog2()) as usize);
         let directory = match number {
             0 => Vec::with_capacity(MOST_CHUNKS),
             _ => Vec::new(),
         };
-        Chunk { items, directory }
+        Chunk {
+            number,
+            items: (0..length).map(|_| Item::default()).collect(),
+            directory,
+        }
     }
 
-    /// How many chunks there are: the number of the next one.
-    pub(super) fn chunks(&self) -> usize {
-        self.chunks.len()
+    /// Whether there are no items at all, not even free ones.
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
     }
 
-    /// Takes the next chunk.
-    pub(super) fn supply(&mut self, chunk: Chunk<T>) {
-        if self.chunks.is_empty() {
+    /// The number of the chunk without which no item can be taken; None: one can.
+    pub(super) fn wants(&self) -> Option<usize> {
+        let has_room = self.free != NONE || self.fresh_left > 0;
+        (!has_room).then_some(self.chunks.len())
+    }
+
+    /// Takes a chunk; gives it back if it is not the one that is wanted.
+    pub(super) fn supply(&mut self, chunk: Chunk<T>) -> Option<Chunk<T>> {
+        if self.wants() != Some(chunk.number) {
+            return Some(chunk);
+        }
+        if chunk.number == 0 {
             self.chunks = chunk.directory;
         }
-        self.capacity += chunk.items.len() as u32;
+        self.fresh = (chunk.number as u32) << OFFSET_BITS;
+        self.fresh_left = chunk.items.len();
         self.chunks.push(chunk.items);
+        None
     }
 
-    /// Whether an item can be taken.
-    pub(super) fn has_room(&self) -> bool {
-        self.free != 0 || self.used < self.capacity
-    }
-
-    /// Takes a free item, which is as it was given back; its number. Only where
-    /// [`Slab::has_room`].
+    /// Takes a free item, which is as it was given back; its number. Only where nothing is
+    /// wanted.
     pub(super) fn take(&mut self) -> u32 {
-        match self.free.checked_sub(1) {
-            Some(index) => {
-                self.free = self.item(index).next_free;
-                index
-            }
-            None => {
-                self.used += 1;
-                self.used - 1
-            }
+        if self.free == NONE {
+            let index = self.fresh;
+            self.fresh += 1;
+            self.fresh_left -= 1;
+            return index;
         }
+        let index = self.free;
+        self.free = self.item(index).next_free;
+        index
     }
 
     /// Gives an item back.
     pub(super) fn give(&mut self, index: u32) {
-        let next_free = core::mem::replace(&mut self.free, index + 1);
-        self.item_mut(index).next_free = next_free;
+        self.item_mut(index).next_free = self.free;
+        self.free = index;
     }
 
     /// An item.
@@ -106,31 +120,16 @@ impl<T: Default, const FIRST: u32> Slab<T, FIRST> {
         &mut self.item_mut(index).value
     }
 
-    /// An item, if there is one with this number.
-    pub(super) fn find(&self, index: u32) -> Option<&T> {
-        (index < self.used).then(|| self.get(index))
-    }
-
     fn item(&self, index: u32) -> &Item<T> {
         self.count_touch();
-        let (chunk, offset) = Self::position(index);
+        let (chunk, offset) = position(index);
         &self.chunks[chunk][offset]
     }
 
     fn item_mut(&mut self, index: u32) -> &mut Item<T> {
         self.count_touch();
-        let (chunk, offset) = Self::position(index);
+        let (chunk, offset) = position(index);
         &mut self.chunks[chunk][offset]
-    }
-
-    /// Chunk n begins behind the `FIRST * (2^n - 1)` items of those before it.
-    fn position(index: u32) -> (usize, usize) {
-        let number = u64::from(index) + u64::from(FIRST);
-        let chunk = number.ilog2() - FIRST.ilog2();
-        (
-            chunk as usize,
-            (number - (u64::from(FIRST) << chunk)) as usize,
-        )
     }
 
     fn count_touch(&self) {
@@ -139,8 +138,14 @@ impl<T: Default, const FIRST: u32> Slab<T, FIRST> {
     }
 }
 
+/// An item's chunk, and where in it the item is.
+fn position(index: u32) -> (usize, usize) {
+    let offset = index & ((1 << OFFSET_BITS) - 1);
+    ((index >> OFFSET_BITS) as usize, offset as usize)
+}
+
 #[cfg(all(test, not(any(loom, shuttle))))]
-impl<T: Default, const FIRST: u32> Slab<T, FIRST> {
+impl<T: Default, const FIRST: usize> Slab<T, FIRST> {
     /// How often items were looked at.
     pub(super) fn touches(&self) -> usize {
         self.touches.get()
@@ -148,17 +153,17 @@ impl<T: Default, const FIRST: u32> Slab<T, FIRST> {
 
     /// Items in use.
     pub(super) fn in_use(&self) -> usize {
-        let mut free = 0;
+        let mut free = self.fresh_left;
         let mut next = self.free;
-        while let Some(index) = next.checked_sub(1) {
+        while next != NONE {
             free += 1;
-            next = self.item(index).next_free;
+            next = self.item(next).next_free;
         }
-        self.used as usize - free
+        self.capacity() - free
     }
 
     /// Items in all.
     pub(super) fn capacity(&self) -> usize {
-        self.capacity as usize
+        self.chunks.iter().map(|chunk| chunk.len()).sum()
     }
 }
