@@ -22,9 +22,11 @@
 //! | cancel, expire | a timer and its two neighbours, up to 11 nodes that became empty |
 //! | next deadline | 11 nodes and [`CROWD`] timers, once after the first one went |
 //!
-//! Nothing is allocated here: who arms brings room first where there is none
-//! ([`Timers::wants`]), before it takes the lock that it keeps these under. Storage grows
-//! to what the most timers needed that were ever armed at once, and is used again.
+//! To arm and to cancel allocates nothing. Where there is no room for another timer
+//! ([`Timers::wants`]), who arms brings some, allocated before it takes the lock that it
+//! keeps these under. Storage grows to what the most timers needed that were ever armed at
+//! once, and is used again; a timer keeps eleven nodes at most, however many went from
+//! beside it.
 
 mod node;
 mod slab;
