@@ -192,9 +192,9 @@ impl<T> Timers<T> {
         self.counts.armed += 1;
         let serial = self.counts.armed;
         let place = self.make_place(deadline);
-        let entry = self.entries.take();
+        let entry = self.entries.next_number();
         let (previous, next) = self.append(place, entry);
-        *self.entries.get_mut(entry) = Entry {
+        *self.entries.take() = Entry {
             deadline,
             serial,
             place,
@@ -301,8 +301,8 @@ impl<T> Timers<T> {
     }
 
     fn hang_new_node(&mut self, place: Place, digit: u32, deadline: u64) -> u32 {
-        let node = self.nodes.take();
-        self.nodes.get_mut(node).set(digit, deadline, place);
+        let node = self.nodes.next_number();
+        self.nodes.take().set(digit, deadline, place);
         self.nodes.get_mut(place.node).hang_node(place.slot, node);
         node
     }

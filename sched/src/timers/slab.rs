@@ -90,18 +90,27 @@ impl<T: Default, const FIRST: usize> Slab<T, FIRST> {
         None
     }
 
-    /// Takes a free item, which is as it was given back; its number. Only where nothing is
-    /// wanted.
-    pub(super) fn take(&mut self) -> u32 {
+    /// The number of the item that is taken next.
+    pub(super) fn next_number(&self) -> u32 {
         if self.free == NONE {
-            let index = self.fresh;
+            self.fresh
+        } else {
+            self.free
+        }
+    }
+
+    /// Takes a free item, which is as it was given back. Only where nothing is wanted.
+    pub(super) fn take(&mut self) -> &mut T {
+        self.count_touch();
+        let (chunk, offset) = position(self.next_number());
+        let item = &mut self.chunks[chunk][offset];
+        if self.free == NONE {
             self.fresh += 1;
             self.fresh_left -= 1;
-            return index;
+        } else {
+            self.free = item.next_free;
         }
-        let index = self.free;
-        self.free = self.item(index).next_free;
-        index
+        &mut item.value
     }
 
     /// Gives an item back.
