@@ -214,6 +214,9 @@ impl<T> Timers<T> {
     }
 
     /// Cancels a timer; None where it has expired or was cancelled before.
+    ///
+    /// # Panics
+    /// Other timers than these gave the key, and here was never a place like that one's.
     pub fn cancel(&mut self, key: Key) -> Option<T> {
         if self.entries.get(key.entry).serial != key.serial {
             return None;
