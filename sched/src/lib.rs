@@ -14,6 +14,7 @@
 //! | [`weight`] | nice values, classes |
 //! | [`mask`] | sets of cores |
 //! | [`counts`] | what is counted |
+//! | [`timers`] | a core's timers: what wakes tasks at a time |
 //!
 //! Pure: no hardware and no `unsafe`. The kernel switches, times and interrupts, and asks
 //! this crate what is next, through the trait [`system::Cores`]. The same source runs in
@@ -34,6 +35,7 @@ pub mod shared;
 pub mod state;
 pub mod sync;
 pub mod system;
+pub mod timers;
 pub mod weight;
 
 /// The most cores that a machine has; fewer under the model checkers, to which each word of

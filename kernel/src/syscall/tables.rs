@@ -13,7 +13,7 @@ use crate::cpu::{self, Core};
 use crate::memory::PAGE_SIZE;
 use crate::task::process::{self, Process};
 use crate::task::{Thread, scheduler};
-use crate::time::Instant;
+use crate::time::{self, Instant};
 
 const _: () = assert!(WAKE_BUCKETS == BUCKETS);
 
@@ -155,7 +155,7 @@ fn hexadecimal(mut mask: CoreMask) -> String {
 /// Sums over all cores, under the names that `RG_COUNTERS` has for them.
 pub fn sums(text: &mut String) {
     type Pick = fn(&Core) -> u64;
-    let sums: [(&str, Pick); 18] = [
+    let sums: [(&str, Pick); 21] = [
         ("system_calls", |core| core.system_calls()),
         ("timer_interrupts", |core| core.interrupts.timer.get()),
         ("ipis_sent", |core| core.interrupts.sent.get()),
@@ -174,6 +174,9 @@ pub fn sums(text: &mut String) {
         ("pushed", |core| counts(core).pushed.get()),
         ("halts", |core| counts(core).halts.get()),
         ("polls_hit", |core| counts(core).polls_hit.get()),
+        ("timers_armed", |core| time::counts(core.id).armed),
+        ("timers_cancelled", |core| time::counts(core.id).cancelled),
+        ("timers_expired", |core| time::counts(core.id).expired),
     ];
     for (name, pick) in sums {
         let sum: u64 = cpu::all().map(pick).sum();

@@ -26,7 +26,7 @@ use super::thread::Thread;
 use crate::cpu::{self, Core, control, interrupts, switch};
 use crate::memory::loaded;
 use crate::sync::InterruptsOff;
-use crate::time::{Instant, Timer};
+use crate::time::{self, Instant};
 
 const _: () = assert!(sched::MAX_CORES == cpu::MAX_CORES);
 
@@ -318,11 +318,7 @@ pub fn park(deadline: Option<Instant>) {
     if thread.entity.state.take_notification() {
         return;
     }
-    let timer = deadline.map(|deadline| {
-        let timer = Timer::new(thread.to_arc());
-        timer.arm(deadline);
-        timer
-    });
+    let timer = deadline.map(|deadline| time::arm(deadline, thread.to_arc()));
     leave(Leave::Park, &off);
     drop(timer);
 }

@@ -1,9 +1,9 @@
-//! Time: one clock in nanoseconds, and timers in per-core order.
+//! Time: one clock in nanoseconds, and timers for its moments.
 
 pub mod rtc;
 mod timer;
 
-pub use timer::{Expire, Timer, next_deadline, run_expired};
+pub use timer::{Armed, Expire, Timer, arm, counts, next_deadline, run_expired};
 
 use core::ops::Add;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};

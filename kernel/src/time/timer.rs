@@ -1,8 +1,10 @@
-//! Timers: each core keeps those that were armed on it, ordered by deadline.
+//! Timers: each core keeps those that were armed on it, and its hardware is set for the
+//! first of them. How they are kept is `sched::timers`; here are the locks around that.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::collections::BTreeMap;
+use core::mem;
 use std::sync::Arc;
+
+use sched::timers::{Counts, Key, Room, Timers};
 
 use super::Instant;
 use crate::cpu;
@@ -15,22 +17,60 @@ pub trait Expire: Send + Sync {
     fn expire(&self);
 }
 
-/// A core's timers. A leaf lock: expiry runs outside of it.
-type Timers = IrqLock<BTreeMap<(Instant, u64), Arc<dyn Expire>>>;
+/// The timers of each core: armed by the core itself, cancelled by any. Leaf locks, held for
+/// a bounded number of steps each: nothing is allocated, freed or expired under them.
+static TIMERS: [IrqLock<Timers<Arc<dyn Expire>>>; cpu::MAX_CORES] =
+    [const { IrqLock::new(Timers::new()) }; cpu::MAX_CORES];
 
-static TIMERS: [Timers; cpu::MAX_CORES] = [const { IrqLock::new(BTreeMap::new()) }; cpu::MAX_CORES];
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
-/// Where an armed timer stands.
-#[derive(Clone, Copy)]
-struct Armed {
+/// A deadline that was set. Dropping it cancels it; an expiry that has begun on another core
+/// still happens.
+#[must_use]
+pub struct Armed {
     core: usize,
-    key: (Instant, u64),
+    key: Key,
 }
 
-/// A one-shot timer. Dropping it disarms it.
+impl Drop for Armed {
+    fn drop(&mut self) {
+        let target = TIMERS[self.core].lock().cancel(self.key);
+        // Outside of the lock, as it may be the last reference.
+        drop(target);
+    }
+}
+
+/// Tells `target` once, at `deadline`, which the running core's timer is set for.
+pub fn arm(deadline: Instant, mut target: Arc<dyn Expire>) -> Armed {
+    let off = InterruptsOff::new();
+    let core = cpu::this(&off).id;
+    let armed = loop {
+        let wants = {
+            let mut timers = TIMERS[core].lock();
+            match timers.arm(deadline.as_nanos(), target) {
+                Ok(armed) => break armed,
+                Err(back) => target = back,
+            }
+            timers.wants()
+        };
+        if let Some(wants) = wants {
+            let room = Room::new(wants);
+            // Taken always: no other core brings room, and nothing interrupts.
+            let refused = TIMERS[core].lock().supply(room);
+            drop(refused);
+        }
+    };
+    if armed.is_first {
+        interrupts::arm_timer(&off);
+    }
+    Armed {
+        core,
+        key: armed.key,
+    }
+}
+
+/// A timer to be set again and again, by anybody who has a reference. Dropping it disarms it.
 pub struct Timer {
     target: Arc<dyn Expire>,
+    /// A leaf lock: what is taken out is cancelled outside of it.
     armed: IrqLock<Option<Armed>>,
 }
 
@@ -46,68 +86,44 @@ impl Timer {
 
     /// Sets it to expire once, at `deadline`; an earlier setting is forgotten.
     pub fn arm(&self, deadline: Instant) {
-        let mut armed = self.armed.lock();
-        if let Some(old) = armed.take() {
-            take_out(old);
-        }
-        *armed = Some(put_in(deadline, self.target.clone()));
+        self.replace(Some(arm(deadline, self.target.clone())));
     }
 
     /// Forgets the setting. An expiry that has begun on another core still happens.
     pub fn disarm(&self) {
-        let old = self.armed.lock().take();
-        if let Some(old) = old {
-            take_out(old);
-        }
+        self.replace(None);
     }
-}
 
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.disarm();
+    fn replace(&self, armed: Option<Armed>) {
+        let old = mem::replace(&mut *self.armed.lock(), armed);
+        drop(old);
     }
-}
-
-fn put_in(deadline: Instant, target: Arc<dyn Expire>) -> Armed {
-    let off = InterruptsOff::new();
-    let core = cpu::this(&off).id;
-    let key = (deadline, NEXT_ID.fetch_add(1, Ordering::Relaxed));
-    let is_first = {
-        let mut timers = TIMERS[core].lock();
-        timers.insert(key, target);
-        timers
-            .first_key_value()
-            .is_some_and(|(first, _)| *first == key)
-    };
-    if is_first {
-        interrupts::arm_timer(&off);
-    }
-    Armed { core, key }
-}
-
-fn take_out(armed: Armed) {
-    let removed = TIMERS[armed.core].lock().remove(&armed.key);
-    drop(removed);
 }
 
 /// This core's next deadline.
 pub fn next_deadline(off: &InterruptsOff) -> Option<Instant> {
     let core = cpu::this(off).id;
-    let timers = TIMERS[core].lock();
-    timers.first_key_value().map(|((deadline, _), _)| *deadline)
+    let next = TIMERS[core].lock().next_deadline();
+    next.map(Instant::from_nanos)
 }
 
-/// Expires what is due on this core.
+/// Expires what is due on this core. What falls due meanwhile brings the next interrupt: so
+/// a timer that is armed anew as it expires, for a moment that is as good as now, leaves
+/// time for others.
 pub fn run_expired(off: &InterruptsOff) {
     let core = cpu::this(off).id;
+    let now = Instant::now().as_nanos();
     loop {
-        let due = {
-            let mut timers = TIMERS[core].lock();
-            match timers.first_entry() {
-                Some(first) if first.key().0 <= Instant::now() => first.remove(),
-                _ => return,
-            }
-        };
-        due.expire();
+        let due = TIMERS[core].lock().expire(now);
+        match due {
+            Some(target) => target.expire(),
+            None => return,
+        }
     }
+}
+
+/// What was counted of the timers of one core.
+#[must_use]
+pub fn counts(core: usize) -> Counts {
+    TIMERS[core].lock().counts()
 }

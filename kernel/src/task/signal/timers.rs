@@ -8,7 +8,7 @@ use super::SigInfo;
 use super::info::{Detail, SI_KERNEL, SI_TIMER};
 use crate::sync::IrqLock;
 use crate::task::process::Process;
-use crate::time::{Expire, Instant, Timer};
+use crate::time::{self, Armed, Expire, Instant};
 
 /// What a POSIX timer tells (`sigevent`).
 #[derive(Clone, Copy)]
@@ -34,8 +34,8 @@ pub struct IntervalTimer {
     process: Weak<Process>,
     notice: Notice,
     setting: IrqLock<Setting>,
-    /// The armed timer; its own lock is a leaf below `setting`.
-    armed: IrqLock<Option<Arc<Timer>>>,
+    /// A leaf lock: what is taken out is cancelled outside of it.
+    armed: IrqLock<Option<Armed>>,
     overruns: AtomicI32,
 }
 
@@ -83,13 +83,8 @@ impl IntervalTimer {
     }
 
     fn arm(&self, deadline: Option<Instant>) {
-        let timer = deadline.and_then(|deadline| {
-            let target: Arc<dyn Expire> = self.this.upgrade()?;
-            let timer = Arc::new(Timer::new(target));
-            timer.arm(deadline);
-            Some(timer)
-        });
-        let old = core::mem::replace(&mut *self.armed.lock(), timer);
+        let armed = deadline.and_then(|deadline| Some(time::arm(deadline, self.this.upgrade()?)));
+        let old = core::mem::replace(&mut *self.armed.lock(), armed);
         drop(old);
     }
 
