@@ -62,10 +62,7 @@ const COMMANDS: &[(&str, &[(&str, Unit)])] = &[
         &[("spaces_kept", Unit::Efficiency)],
     ),
     ("bench_pages 8 20 1", &[("pages_8", Unit::Nanoseconds)]),
-    (
-        "bench_unmap 8 16 20 1",
-        &[("unmap_8", Unit::Nanoseconds)],
-    ),
+    ("bench_unmap 8 16 20 1", &[("unmap_8", Unit::Nanoseconds)]),
 ];
 /// Figures that are made of this kernel's own counters: not on Linux.
 const COUNTED: &[&str] = &["steals", "steal", "spaces_kept"];
