@@ -20,7 +20,7 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("lost-interrupt", "programs: threads"),
     ("lost-wake", "programs: threads"),
     ("two-cores", "programs: threads"),
-    ("uncalled-thief", "programs: threads"),
+    ("uncalled-thief", "programs: idling"),
     ("unchecked-affinity", "programs: scheduling"),
     ("equal-weights", "programs: scheduling"),
     ("endless-quantum", "programs: scheduling"),

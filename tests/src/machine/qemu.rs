@@ -214,7 +214,7 @@ mod tests {
             command_line: "log=debug".to_owned(),
             ..Hardware::default()
         };
-        let words = |hardware, host_cores| words(hardware, host_cores, false);
+        let words = |hardware: &Hardware, cores| words(hardware, cores, false);
         assert_eq!(
             words(&hardware, 4),
             "console=framed idle_poll=200 log=debug"

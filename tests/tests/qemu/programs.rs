@@ -53,6 +53,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "affinity holds, shares follow nice values, nobody starves",
     ),
     (
+        "idling",
+        Link::Static,
+        "threads that are set free beside cores that idle",
+    ),
+    (
         "memory",
         Link::Static,
         "mappings are made, moved, protected, shared and given back as on Linux",
