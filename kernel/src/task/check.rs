@@ -217,10 +217,10 @@ impl Window {
             return None;
         }
         let mut announced = CoreMask::NONE;
-        for core in 0..cpu::count() {
+        for (core, check) in CORES.iter().enumerate().take(cpu::count()) {
             if system().idle.is_announced(core) {
                 announced.0[core / 64] |= 1 << (core % 64);
-            } else if CORES[core].idlings.load(Ordering::SeqCst) % 2 == 1 {
+            } else if check.idlings.load(Ordering::SeqCst) % 2 == 1 {
                 return None;
             }
         }
