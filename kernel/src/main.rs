@@ -120,8 +120,13 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
         }
     }
     memory::tlb::log_how();
-    if command_line.value("check") == Some("tlb") {
-        memory::tlb::check_shootdowns();
+    for check in command_line.value("check").unwrap_or_default().split(',') {
+        match check {
+            "" => {}
+            "tlb" => memory::tlb::check_shootdowns(),
+            "sched" => task::check::turn_on(),
+            other => warn!("check={other} is none: tlb, sched"),
+        }
     }
     log_memory(&boot, archive);
 

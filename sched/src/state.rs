@@ -48,8 +48,8 @@ impl TaskState {
         let mut state = self.0.load(Ordering::SeqCst);
         loop {
             let next = match state {
-                RUNNING => NOTIFIED,
-                PARKED => QUEUED,
+                RUNNING if !bugs::has(Bug::TwoCores) => NOTIFIED,
+                RUNNING | PARKED => QUEUED,
                 DEAD => return false,
                 same => same,
             };
@@ -57,7 +57,7 @@ impl TaskState {
                 .0
                 .compare_exchange(state, next, Ordering::SeqCst, Ordering::SeqCst)
             {
-                Ok(_) => return state == PARKED,
+                Ok(_) => return state != next && next == QUEUED,
                 Err(now) => state = now,
             }
         }

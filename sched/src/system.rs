@@ -204,7 +204,7 @@ impl<P: Policy> System<P> {
         }
         // Pairs with `Idle::announce`, `Idle::end_search` and the looks that follow them.
         fence(Ordering::SeqCst);
-        if !self.idle.is_searched() {
+        if !self.idle.is_searched() && !bugs::has(Bug::UncalledThief) {
             self.wake_a_thief(here, cores);
         }
     }

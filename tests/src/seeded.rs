@@ -19,6 +19,8 @@ const LIMIT: Duration = Duration::from_secs(40);
 pub const CATCHERS: &[(&str, &str)] = &[
     ("lost-interrupt", "programs: threads"),
     ("lost-wake", "programs: threads"),
+    ("two-cores", "programs: threads"),
+    ("uncalled-thief", "programs: idling"),
     ("unchecked-affinity", "programs: scheduling"),
     ("equal-weights", "programs: scheduling"),
     ("endless-quantum", "programs: scheduling"),
@@ -30,6 +32,7 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("skipped-flush", "programs: memory"),
     ("writable-fork", "programs: memory"),
     ("shared-write", "programs: memory"),
+    ("dirty-frames", "programs: isolation"),
     ("leaked-frames", "exhaustion"),
     ("silent-pipe", "programs: pipes"),
     ("silent-mutex", "programs: threads"),

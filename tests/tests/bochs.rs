@@ -31,7 +31,35 @@ fn main() -> ExitCode {
         .test("pcid: so do fifty without INVPCID", || {
             pcid(50, 64, 40, "invpcid=off")
         })
+        .test(
+            "isolation: with fewer PCIDs than processes, all keep to themselves",
+            isolation,
+        )
         .run()
+}
+
+/// Four children at a time share five PCIDs with their parent and their own children.
+fn isolation() {
+    let program = compile("isolation", Link::Static).unwrap();
+    let output = machine_without_python(&program, &["8", "4"])
+        .unwrap()
+        .bochs()
+        .smp(2)
+        .kernel_words("check=tlb,sched pcid=5")
+        .timeout(Duration::from_secs(200))
+        .run()
+        .unwrap();
+    let text = output.stdout_text();
+    assert_eq!(
+        output.outcome,
+        Outcome::Exited(0),
+        "{text}{}",
+        output.remarks()
+    );
+    assert!(
+        text.starts_with("8 children: 4 exited, 2 killed, 2 faulted"),
+        "{text}"
+    );
 }
 
 /// That many processes take turns on a core, and then that many more live for a moment:

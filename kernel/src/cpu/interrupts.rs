@@ -9,6 +9,7 @@ use smp::apic::{LocalApic, Timer, Vectors};
 use super::{Core, this};
 use crate::memory::tlb;
 use crate::sync::{InterruptsOff, IrqLock};
+use crate::task::check;
 use crate::time::{self, Instant};
 
 /// First vector of device lines: ISA line n has vector `DEVICES + n`.
@@ -182,9 +183,11 @@ pub(super) fn handle(vector: u8) {
         return;
     }
     with_apic(&off, LocalApic::end_of_interrupt);
+    check::interrupted(core, &off);
     match vector {
         TIMER => {
             core.interrupts.timer.add(1);
+            check::look(core);
             note_fired(&off);
             time::run_expired(&off);
             core.scheduler.tick(&off);

@@ -10,6 +10,7 @@ use core::fmt;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use bugs::Bug;
 use roentgen_abi::syscall::MemoryInfo;
 use x86_64::PhysAddr;
 
@@ -302,8 +303,10 @@ impl Frame {
     /// No frame is free.
     pub fn allocate_zeroed(purpose: FrameUse) -> Result<Self, OutOfMemory> {
         let frame = Self::allocate(purpose)?;
-        // SAFETY: the frame is ours alone.
-        unsafe { clear(frame.pointer()) };
+        if purpose != FrameUse::User || !bugs::has(Bug::DirtyFrames) {
+            // SAFETY: the frame is ours alone.
+            unsafe { clear(frame.pointer()) };
+        }
         Ok(frame)
     }
 

@@ -6,6 +6,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::check;
 use super::scheduler::{self, Machine, system};
 use crate::cpu;
 use crate::memory::loaded;
@@ -22,6 +23,7 @@ pub fn set_poll(microseconds: u64) {
 
 /// What a core does for ever once it is set up. Interrupts are on.
 pub fn run() -> ! {
+    check::watch_this_core();
     loop {
         scheduler::run_others();
         wait_for_work();
@@ -35,6 +37,7 @@ fn wait_for_work() {
         cpu::this(&off)
     };
     let began = Instant::now();
+    check::idles_or_not(core.id);
     core.scheduler.begin_idling(began);
     system().idle.announce(core.id);
     if poll(core, began) {
@@ -42,7 +45,9 @@ fn wait_for_work() {
     } else {
         loaded::leave();
         let off = InterruptsOff::new();
+        check::will_halt(core.id);
         if system().begin_halt(core.scheduler.local(&off), &Machine) {
+            check::halts(core.id);
             // Interrupts come on with the halt, so that none is missed in between.
             x86_64::instructions::interrupts::enable_and_hlt();
             x86_64::instructions::interrupts::disable();
@@ -50,6 +55,7 @@ fn wait_for_work() {
     }
     system().end_idle(core.id);
     core.scheduler.end_idling();
+    check::idles_or_not(core.id);
 }
 
 /// Waits a little, with interrupts on, for a task in the inbox or the queues, or for being

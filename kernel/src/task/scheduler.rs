@@ -21,6 +21,7 @@ use sched::shared::Shared;
 use sched::system::{Cores, System};
 use spin::Once;
 
+use super::check;
 use super::process::Process;
 use super::thread::Thread;
 use crate::cpu::{self, Core, control, interrupts, switch};
@@ -96,6 +97,7 @@ impl Cores<Arc<Thread>> for Machine {
     }
 
     fn interrupt(&self, core: usize) {
+        check::requested(core);
         if let Some(core) = cpu::by_id(core) {
             interrupts::send(core, interrupts::WAKE);
         }
@@ -168,6 +170,7 @@ impl CoreScheduler {
     pub fn start(&self, idle: Arc<Thread>) {
         let off = InterruptsOff::new();
         let own = self.own(&off);
+        check::begins(&idle, self.id);
         cpu::this(&off).set_current(Arc::as_ptr(&idle), &off);
         own.current = Some(idle.clone());
         own.idle = Some(idle);
@@ -431,6 +434,7 @@ fn switch_to(
     off: &InterruptsOff,
 ) {
     let scheduler = &core.scheduler;
+    check::begins(&next, core.id);
     // SAFETY: `previous` runs here, and `next` nowhere: it was picked, or is this core's
     // idle thread.
     let (from, to) = unsafe { (previous.context(), next.context()) };
@@ -483,6 +487,7 @@ fn finish_switch() {
     let Some((previous, reason)) = scheduler.own(&off).previous.take() else {
         return;
     };
+    check::ends(&previous, scheduler.id);
     let state = &previous.entity.state;
     match reason {
         _ if previous.is_idle_thread() => {}

@@ -10,6 +10,7 @@ use sched::mask::CoreMask;
 use sched::state::TaskState;
 use sched::weight::Class;
 
+use super::check::RunsOn;
 use super::process::Process;
 use super::signal::ThreadSignals;
 use super::usage::{OwnUsage, Usage};
@@ -70,6 +71,8 @@ pub struct Thread {
     pub(super) own_usage: OwnUsage,
     /// What it was given as its policy: `SCHED_…`, maybe with `SCHED_RESET_ON_FORK`.
     policy: AtomicU32,
+    /// For the check that it runs on one core at most.
+    pub(super) runs_on: RunsOn,
 }
 
 // SAFETY: the context is touched by the one core that runs the thread, or that makes it
@@ -155,6 +158,7 @@ impl Thread {
             name: IrqLock::new(name),
             own_usage: OwnUsage::default(),
             policy: AtomicU32::new(linux::SCHED_NORMAL),
+            runs_on: RunsOn::default(),
         })
     }
 

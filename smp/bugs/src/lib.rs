@@ -27,6 +27,10 @@ bugs! {
     LostInterrupt = "lost-interrupt";
     /// A wake-up that comes while its thread parks is forgotten.
     LostWake = "lost-wake";
+    /// A wake-up queues a thread that runs.
+    TwoCores = "two-cores";
+    /// Whoever queues work for others wakes nobody to steal it.
+    UncalledThief = "uncalled-thief";
     /// A picked thread runs here whether it may or not.
     UncheckedAffinity = "unchecked-affinity";
     /// All threads weigh the same.
@@ -49,6 +53,8 @@ bugs! {
     WritableFork = "writable-fork";
     /// A page that several spaces share is written in place.
     SharedWrite = "shared-write";
+    /// A fresh page has what was in its frame.
+    DirtyFrames = "dirty-frames";
     /// Frames that are unmapped are never free again.
     LeakedFrames = "leaked-frames";
     /// A reader that makes room tells no writer.

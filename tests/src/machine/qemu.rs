@@ -4,6 +4,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::linux::Control;
@@ -19,6 +20,16 @@ pub const EXIT_PORT: u16 = 0xf4;
 /// Names more words for the kernel's command line in every machine.
 pub const MORE_WORDS: &str = "ROENTGEN_APPEND";
 
+/// What the kernel checks of itself where [`check_kernels`] was called.
+const CHECKS: &str = "check=tlb,sched";
+static ARE_CHECKED: AtomicBool = AtomicBool::new(false);
+
+/// Has every kernel of ours that this process starts from now on check itself, but where
+/// instructions are counted.
+pub fn check_kernels() {
+    ARE_CHECKED.store(true, Ordering::Relaxed);
+}
+
 /// Starts QEMU with a kernel and its initramfs.
 ///
 /// # Errors
@@ -26,7 +37,8 @@ pub const MORE_WORDS: &str = "ROENTGEN_APPEND";
 pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Running> {
     let mut command = command(hardware)?;
     let more = std::env::var(MORE_WORDS).unwrap_or_default();
-    let words = format!("{} {more}", words(hardware, host_cores()));
+    let are_checked = ARE_CHECKED.load(Ordering::Relaxed);
+    let words = format!("{} {more}", words(hardware, host_cores(), are_checked));
     command
         .arg("-kernel")
         .arg(kernel)
@@ -42,7 +54,7 @@ pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Ru
 const IDLE_POLL_MICROSECONDS: u32 = 200;
 
 /// The command line of our kernel. The caller's words come last and win.
-fn words(hardware: &Hardware, host_cores: u32) -> String {
+fn words(hardware: &Hardware, host_cores: u32, are_checked: bool) -> String {
     // A core that polls takes a real core from one that works where there are too few,
     // and where instructions are counted it would be counted.
     let has_own_core = hardware.cores <= host_cores && !hardware.is_counting;
@@ -51,9 +63,24 @@ fn words(hardware: &Hardware, host_cores: u32) -> String {
     } else {
         0
     };
-    format!("console=framed idle_poll={poll} {}", hardware.command_line)
-        .trim_end()
-        .to_owned()
+    // The checks' own timers would be counted too.
+    let checks = if are_checked && !hardware.is_counting {
+        CHECKS
+    } else {
+        ""
+    };
+    let words = [
+        "console=framed",
+        &format!("idle_poll={poll}"),
+        checks,
+        &hardware.command_line,
+    ];
+    words
+        .map(|word| word.trim())
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Starts QEMU with the control.
@@ -187,6 +214,7 @@ mod tests {
             command_line: "log=debug".to_owned(),
             ..Hardware::default()
         };
+        let words = |hardware: &Hardware, cores| words(hardware, cores, false);
         assert_eq!(
             words(&hardware, 4),
             "console=framed idle_poll=200 log=debug"
@@ -194,5 +222,19 @@ mod tests {
         assert_eq!(words(&hardware, 3), "console=framed idle_poll=0 log=debug");
         hardware.is_counting = true;
         assert_eq!(words(&hardware, 4), "console=framed idle_poll=0 log=debug");
+    }
+
+    #[test]
+    fn a_kernel_that_checks_itself_does_not_while_instructions_are_counted() {
+        let mut hardware = Hardware {
+            cores: 4,
+            ..Hardware::default()
+        };
+        assert_eq!(
+            words(&hardware, 3, true),
+            "console=framed idle_poll=0 check=tlb,sched"
+        );
+        hardware.is_counting = true;
+        assert_eq!(words(&hardware, 3, true), "console=framed idle_poll=0");
     }
 }

@@ -25,9 +25,11 @@ mod terminal;
 
 use std::process::ExitCode;
 
+use tests::machine::qemu;
 use tests::suite::Tier;
 
 fn main() -> ExitCode {
+    qemu::check_kernels();
     let mut tier = Tier::new("qemu");
     for add in [
         boot::add,

@@ -1,10 +1,10 @@
 //! The static C programs of `tests/programs`: what they print, they print on Linux.
 
 use tests::numbers;
-use tests::programs::{Link, compile, differences, machine};
+use tests::programs::{Link, compile, differences, machine, on_linux};
 use tests::suite::Tier;
 
-use crate::common::{LIMIT, printed};
+use crate::common::{LIMIT, limit, printed};
 
 const PROGRAMS: &[(&str, Link, &str)] = &[
     (
@@ -38,6 +38,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "no thread uses a translation that another one took away",
     ),
     (
+        "isolation",
+        Link::Static,
+        "no process reads another's bytes, whatever its siblings do and however they die",
+    ),
+    (
         "pipes",
         Link::Static,
         "more than fits goes through a pipe, and whoever waits is told",
@@ -46,6 +51,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "scheduling",
         Link::Static,
         "affinity holds, shares follow nice values, nobody starves",
+    ),
+    (
+        "idling",
+        Link::Static,
+        "threads that are set free beside cores that idle",
     ),
     (
         "memory",
@@ -71,12 +81,24 @@ pub fn add(mut tier: Tier) -> Tier {
             assert!(differences.is_empty(), "\n{differences}");
         });
     }
+    for (cores, lives) in [(1, "24"), (4, "64"), (16, "48")] {
+        tier = tier.test(
+            format!("isolation: {lives} children on {cores} core(s) keep to themselves"),
+            move || {
+                let program = compile("isolation", Link::Static).unwrap();
+                let linux = on_linux(&program, &[lives]).unwrap();
+                let machine = machine(&program, &[lives]).unwrap();
+                let text = printed(machine.smp(cores).timeout(limit(cores)));
+                assert_eq!(text, String::from_utf8_lossy(&linux.stdout));
+            },
+        );
+    }
     tier.test(
         "programs: spaces: without PCID every load of a space flushes",
         || {
             let program = compile("spaces", Link::Static).unwrap();
             let machine = machine(&program, &["200", "10", "50"]).unwrap();
-            let text = printed(machine.smp(2).kernel_words("check=tlb").timeout(LIMIT));
+            let text = printed(machine.smp(2).timeout(LIMIT));
             let number = |name| numbers::find(&text, name).unwrap();
             assert!(
                 text.contains("200 processes, 10 rounds, 0 wrong\n"),
