@@ -1,6 +1,7 @@
 //! Boots: cores, CPUs, memory, and faults of the kernel on purpose.
 
 use tests::console::driver::Outcome;
+use tests::programs::{Link, compile};
 use tests::suite::Tier;
 
 use crate::common::{finished, limit, printed, python};
@@ -29,8 +30,8 @@ def side_by_side(count):
     read, write = os.pipe()
     for _ in range(count):
         if os.fork() == 0:
-            os.write(write, b'%f\\n' % busy())
-            os._exit(0)
+            try: os.write(write, b'%f\\n' % busy())
+            finally: os._exit(0)
     for _ in range(count): os.wait()
     times = [float(line) for line in os.read(read, 4096).split()]
     os.close(read); os.close(write)
@@ -114,9 +115,11 @@ import os, roentgen, time
 read, write = os.pipe()
 for child in range(4):
     if os.fork() == 0:
-        sum(i * i for i in range(60000))
-        os.write(write, b'%d %d\\n' % (os.getpid(), roentgen.current_core()))
-        os._exit(0)
+        try:
+            sum(i * i for i in range(60000))
+            os.write(write, b'%d %d\\n' % (os.getpid(), roentgen.current_core()))
+        finally:
+            os._exit(0)
 for _ in range(4): os.wait()
 lines = os.read(read, 4096).split(b'\\n')[:-1]
 pids, cores = zip(*(line.split() for line in lines))
@@ -142,7 +145,7 @@ print(len(set(pids)), len(set(cores)))
     .test(
         "boot: a hundred thousand random system calls leave the machine standing",
         || {
-            let program = tests::linux::compile("tests/programs/call_fuzz.c", "call_fuzz").unwrap();
+            let program = compile("call_fuzz", Link::Static).unwrap();
             let code = "\
 import roentgen, subprocess, sys
 null = subprocess.DEVNULL
