@@ -78,6 +78,7 @@ pub fn add(mut tier: Tier) -> Tier {
                 let text = output.remarks();
                 assert!(text.contains("kernel panic on core 0"), "{text}");
                 assert!(text.contains(said), "{text}");
+                assert!(text.contains("1 of 1 other cores stopped"), "{text}");
                 // A symbol of the backtrace, with its offset.
                 assert!(text.contains("std::panicking::"), "{text}");
             },
@@ -105,6 +106,27 @@ pub fn add(mut tier: Tier) -> Tier {
             let code = "import roentgen as r; m = r.memory(); c = r.counters(); \
                     print(m.total == sum(m[1:]), c['memory_writable_executable'])";
             assert_eq!(printed(python(code)), "True 0\n");
+        },
+    )
+    .test(
+        "boot: calls that are not there are counted each time and named once",
+        || {
+            let program = compile("errnos", Link::Static).unwrap();
+            let code = "\
+import roentgen, subprocess
+before = roentgen.counters()['unknown_system_calls']
+for _ in range(3): subprocess.run(['/bin/errnos'], stdout=subprocess.DEVNULL)
+print(roentgen.counters()['unknown_system_calls'] - before >= 3)
+";
+            let machine = python(code).file("/bin/errnos", 0o755, std::fs::read(program).unwrap());
+            let output = finished(machine);
+            assert_eq!(output.stdout_text(), "True\n", "{}", output.stderr_text());
+            let log = output.log_text();
+            assert_eq!(
+                log.matches("system call 9999 is not there").count(),
+                1,
+                "{log}"
+            );
         },
     )
     .test(
