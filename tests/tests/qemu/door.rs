@@ -33,6 +33,10 @@ pub fn add(tier: Tier) -> Tier {
         },
     )
     .test(
+        "door: a standard output that takes no more ends the run, a full one with a line",
+        no_more_output,
+    )
+    .test(
         "door: a shared tree is the working directory, writable, and the host's stays as it is",
         share,
     )
@@ -44,6 +48,25 @@ pub fn add(tier: Tier) -> Tier {
         "prompt: a terminal gives a prompt, Ctrl-C interrupts, Ctrl-D ends",
         prompt,
     )
+}
+
+fn no_more_output() {
+    const COMMANDS: &str = "\
+\"$0\" -c 'while True: print(1)' | head -c 1
+echo \" ${PIPESTATUS[0]}\"
+\"$0\" -c 'print(1)' >/dev/full
+echo \"$?\"
+";
+    let output = Command::new("bash")
+        .args(["-c", COMMANDS])
+        .arg(project::root().join("run.sh"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1 141\n125\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "roentgen: standard output: No space left on device (os error 28)\n"
+    );
 }
 
 /// What a tree on the host holds: names, contents, times of change.
