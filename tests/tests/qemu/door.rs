@@ -1,9 +1,11 @@
 //! `run.sh` itself, as a pipe and as a terminal.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tests::machine::{Accelerator, Hardware, qemu};
 use tests::project;
@@ -37,6 +39,10 @@ pub fn add(tier: Tier) -> Tier {
         no_more_output,
     )
     .test(
+        "door: --gdb waits for a debugger, says what to type, and goes on when it is told to",
+        debugger,
+    )
+    .test(
         "door: a shared tree is the working directory, writable, and the host's stays as it is",
         share,
     )
@@ -67,6 +73,34 @@ echo \"$?\"
         String::from_utf8_lossy(&output.stderr),
         "roentgen: standard output: No space left on device (os error 28)\n"
     );
+}
+
+/// A debugger that says one word of GDB's remote protocol: `c`, continue.
+fn debugger() {
+    let mut door = Command::new(project::root().join("run.sh"))
+        .args(["--gdb", "-c", "print('debugged')"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + LIMIT;
+    let mut connection = loop {
+        match TcpStream::connect(("localhost", 1234)) {
+            Ok(connection) => break connection,
+            Err(_) if Instant::now() < end => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) => panic!("nobody listens: {error}"),
+        }
+    };
+    // Long enough for a machine that does not wait.
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(door.try_wait().unwrap(), None);
+    connection.write_all(b"$c#63").unwrap();
+    let output = door.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "debugged\n");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("target remote localhost:1234"), "{said}");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 /// What a tree on the host holds: names, contents, times of change.
