@@ -17,14 +17,15 @@ fail() {
     exit 125
 }
 
-# Runs a command as root; where that needs a password, prints the line to type instead.
+can_be_root() {
+    [[ $EUID == 0 ]] || sudo -n true 2>/dev/null
+}
+
 as_root() {
     if [[ $EUID == 0 ]]; then
         DEBIAN_FRONTEND=noninteractive "$@" >&2
-    elif sudo -n true 2>/dev/null; then
-        sudo -n env DEBIAN_FRONTEND=noninteractive "$@" >&2
     else
-        fail "please install what is missing: sudo apt-get install -y ${packages[*]}"
+        sudo -n env DEBIAN_FRONTEND=noninteractive "$@" >&2
     fi
 }
 
@@ -42,8 +43,10 @@ add_backports() {
 }
 
 install_packages() {
-    packages=("$@")
+    local packages=("$@")
     command -v apt-get >/dev/null || fail "please install what is missing: ${packages[*]}"
+    # Where that needs a password: the line to type.
+    can_be_root || fail "please install what is missing: sudo apt-get install -y ${packages[*]}"
     echo "roentgen: installing ${packages[*]}" >&2
     as_root apt-get -q update
     local options=(-q -y --no-install-recommends)

@@ -8,6 +8,7 @@ use core::hint::black_box;
 
 use crate::cpu;
 use crate::memory::direct;
+use crate::sync::InterruptsOff;
 
 /// The faults, by their names on the command line.
 const FAULTS: &[(&str, fn())] = &[
@@ -69,13 +70,24 @@ fn execute_data() {
     black_box(call)();
 }
 
+/// With a stack pointer that nothing can be pushed to: the stack of its own is all there is.
 fn machine_check() {
-    // SAFETY: vector 18's gate stands and has a stack of its own.
-    unsafe { core::arch::asm!("int 18") };
+    // SAFETY: vector 18's gate stands and has a stack of its own; its handler never returns.
+    unsafe { core::arch::asm!("xor esp, esp", "int 18", options(noreturn)) };
 }
 
-/// One that nobody caused is a line in the log, no more.
+/// One that nobody caused is a line in the log, no more; as above without a stack.
 fn non_maskable_interrupt() {
-    // SAFETY: vector 2's gate stands and has a stack of its own.
-    unsafe { core::arch::asm!("int 2") };
+    let _off = InterruptsOff::new();
+    // SAFETY: vector 2's gate stands and has a stack of its own; its handler returns here
+    // with the stack pointer as it was, which is then put back.
+    unsafe {
+        core::arch::asm!(
+            "mov {saved}, rsp",
+            "xor esp, esp",
+            "int 2",
+            "mov rsp, {saved}",
+            saved = out(reg) _,
+        );
+    }
 }

@@ -35,6 +35,10 @@ pub fn hook(info: &PanicHookInfo<'_>) {
     }
     let mut text = String::new();
     let _ = writeln!(text, "kernel panic on core {}: {info}", cpu::current_id());
+    if cpu::is_ready() {
+        let others = cpu::count() - 1;
+        let _ = writeln!(text, "{} of {others} other cores stopped", stop::standing());
+    }
     backtrace(&mut text);
     log::write_unlocked(&text);
     // SAFETY: all other cores stand still.

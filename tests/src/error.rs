@@ -47,6 +47,9 @@ pub enum Error {
     /// A tool that is not installed and cannot be.
     #[error("{0}")]
     Missing(String),
+    /// What is wrong was said already, by the script that was run.
+    #[error("said before")]
+    Said,
     /// A compiler or another tool failed; its output is part of the message.
     #[error("{what} failed{}{output}", if output.is_empty() { "" } else { "\n" })]
     Tool {
@@ -86,9 +89,11 @@ impl Error {
             | Self::Program { .. }
             | Self::ShareTooLarge { .. }
             | Self::MemoryTooSmall { .. } => STATUS_USAGE,
-            Self::Missing(_) | Self::Tool { .. } | Self::Machine(_) | Self::Io { .. } => {
-                STATUS_FAILED
-            }
+            Self::Missing(_)
+            | Self::Said
+            | Self::Tool { .. }
+            | Self::Machine(_)
+            | Self::Io { .. } => STATUS_FAILED,
         }
     }
 

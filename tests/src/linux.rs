@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
-use crate::fingerprint;
+use crate::programs::{Link, compile_source};
 use crate::project;
 
 /// The package whose dependency is the kernel.
@@ -65,7 +65,7 @@ pub fn prepare(variant: Variant) -> Result<Control> {
     };
     Ok(Control {
         kernel,
-        init: compile("tests/control/init.c", "init")?,
+        init: compile_source("tests/control/init.c", Link::Static)?,
         words: format!(
             "console=ttyS1 quiet panic=-1 rdinit={INIT_PATH}{}",
             variant.words()
@@ -112,27 +112,6 @@ fn fetch(place: &Path) -> Result<PathBuf> {
     )?;
     let _ = std::fs::remove_file(&archive);
     find_kernel(place).ok_or_else(|| Error::Missing(format!("{package} has no kernel in it")))
-}
-
-/// Compiles a static C program of the checkout, if its source changed; the ELF's path.
-///
-/// # Errors
-/// [`Error::Tool`] with the compiler's output.
-pub fn compile(source: &str, name: &str) -> Result<PathBuf> {
-    let source = project::root().join(source);
-    let place = project::target_directory("control")?;
-    let (program, stamp_path) = (place.join(name), place.join(format!("{name}.stamp")));
-    let stamp = fingerprint::metadata(std::slice::from_ref(&source))?;
-    if !program.is_file() || std::fs::read_to_string(&stamp_path).ok().as_ref() != Some(&stamp) {
-        let mut compiler = Command::new("gcc");
-        compiler
-            .args(["-static", "-O2", "-Wall", "-Wno-unused-result", "-o"])
-            .arg(&program)
-            .arg(&source);
-        output("compiling a C program", &mut compiler)?;
-        std::fs::write(&stamp_path, stamp).map_err(Error::file(&stamp_path))?;
-    }
-    Ok(program)
 }
 
 fn output(what: &str, command: &mut Command) -> Result<String> {

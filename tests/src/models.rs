@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::project;
+use crate::suite::timed;
 use crate::toolchain::Toolchain;
 
 /// A crate's models for one checker.
@@ -81,10 +82,8 @@ impl Models {
     /// Runs those that are meant by the word, and shows the time of each.
     #[must_use]
     pub fn run(&self, toolchain: &Toolchain, filter: Option<&str>) -> Command {
-        let mut command = self.cargo_test(toolchain);
-        command.args(["--", "-Zunstable-options", "--report-time"]);
-        command.args(filter.and_then(|word| self.words(word)).or(self.prefix));
-        command
+        let words = filter.and_then(|word| self.words(word)).or(self.prefix);
+        timed(self.cargo_test(toolchain), words)
     }
 
     fn cargo_test(&self, toolchain: &Toolchain) -> Command {

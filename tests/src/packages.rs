@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, STATUS_FAILED};
 use crate::project;
 
 /// A task and the packages that it needs beyond what `run.sh` itself asked for.
@@ -71,7 +71,8 @@ const fn list(need: Need) -> &'static [(&'static str, &'static str)] {
 /// Makes sure that what the tasks need is here, installing what is missing.
 ///
 /// # Errors
-/// [`Error::Missing`] with the line to type, where it cannot be installed.
+/// [`Error::Said`] where it cannot be installed from here, and the script has printed the
+/// line to type; [`Error::Missing`] where installing fails.
 pub fn require(needs: &[Need]) -> Result<()> {
     let missing: Vec<&str> = needs
         .iter()
@@ -90,10 +91,11 @@ pub fn require(needs: &[Need]) -> Result<()> {
         .stdout(Stdio::null())
         .status()
         .map_err(Error::file(&script))?;
-    if status.success() {
-        return Ok(());
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(code) if code == i32::from(STATUS_FAILED) => Err(Error::Said),
+        _ => Err(Error::Missing(format!("missing: {}", missing.join(" ")))),
     }
-    Err(Error::Missing(format!("missing: {}", missing.join(" "))))
 }
 
 /// Whether a file, or a command in `PATH`, is there.

@@ -50,14 +50,23 @@ impl Link {
     }
 }
 
-/// Compiles `tests/programs/NAME.c`, if it or its compiler changed; the ELF's path.
+/// Compiles `tests/programs/NAME.c`, if it or its options changed; the ELF's path.
 ///
 /// # Errors
 /// [`Error::Tool`] with the compiler's output.
 pub fn compile(name: &str, link: Link) -> Result<PathBuf> {
+    compile_source(&format!("tests/programs/{name}.c"), link)
+}
+
+/// As [`compile`], for a source anywhere in the checkout.
+///
+/// # Errors
+/// [`Error::Tool`] with the compiler's output.
+pub fn compile_source(source: &str, link: Link) -> Result<PathBuf> {
     packages::require(&[Need::Build, Need::Test])?;
-    let sources = project::root().join("tests/programs");
-    let source = sources.join(name).with_extension("c");
+    let headers = project::root().join("tests/programs");
+    let source = project::root().join(source);
+    let name = source.file_stem().unwrap_or_default().display();
     let options = [
         "-std=c11",
         "-O1",
@@ -68,8 +77,11 @@ pub fn compile(name: &str, link: Link) -> Result<PathBuf> {
         link.option(),
     ];
     let mut key = ContentKey::default();
-    let headers = ["names.h", "bench.h"].map(|header| sources.join(header));
-    key.files(&sources, &[&[source.clone()][..], &headers].concat())?;
+    let headers = ["names.h", "bench.h"].map(|header| headers.join(header));
+    key.files(
+        &project::root(),
+        &[&[source.clone()][..], &headers].concat(),
+    )?;
     key.text("options", &options.join(" "));
     let place = project::target_directory("programs")?;
     let program = place.join(format!("{name}-{}", key.finish()));

@@ -154,8 +154,12 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
     }
 
     let started = Instant::now();
-    sum.add(host(), filter, "the host crates")?;
-    sum.add(ours(&["--lib", "--bins"]), filter, "crate tests")?;
+    sum.add(timed(host(), filter), None, "the host crates")?;
+    sum.add(
+        timed(ours(&["--lib", "--bins"]), filter),
+        None,
+        "crate tests",
+    )?;
     println!(
         "host crates: {:.0} s of {} s",
         started.elapsed().as_secs_f64(),
@@ -215,6 +219,15 @@ fn cargo_test(toolchain: &Toolchain) -> Command {
         "--target-dir",
         "target/host",
     ]);
+    command
+}
+
+/// Has Rust's own test runner show the time of each test, as [`Tier::run`] does, of those
+/// that are meant.
+#[must_use]
+pub fn timed(mut command: Command, filter: Option<&str>) -> Command {
+    command.args(["--", "-Zunstable-options", "--report-time"]);
+    command.args(filter);
     command
 }
 

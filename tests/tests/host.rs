@@ -1,6 +1,8 @@
 //! Tier `host`: the door as a new user finds it, before any machine boots: options,
 //! errors, exit status.
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 
 use tests::project;
@@ -60,7 +62,34 @@ fn main() -> ExitCode {
         .test("door: too little memory is one line", || {
             one_line(&door(&["--mem", "64M", "-c", "1"]), 2, "--mem is too small");
         })
+        .test(
+            "door: what is missing and cannot be installed is one line, the one to type",
+            nothing_to_boot_with,
+        )
         .run()
+}
+
+/// Without QEMU, and without the right to install it.
+fn nothing_to_boot_with() {
+    let place = tempfile::tempdir().unwrap();
+    for directory in ["/usr/bin", "/usr/sbin"] {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let name = entry.unwrap().file_name();
+            if !name.to_string_lossy().starts_with("qemu-system") {
+                let link = place.path().join(&name);
+                let _ = symlink(Path::new(directory).join(&name), link);
+            }
+        }
+    }
+    let output = Command::new("unshare")
+        .args(["--user", "--map-user=65534"])
+        .arg(project::root().join("run.sh"))
+        .args(["-c", "1"])
+        .env("PATH", place.path())
+        .output()
+        .unwrap();
+    let line = "please install what is missing: sudo apt-get install -y qemu-system-x86";
+    one_line(&output, 125, line);
 }
 
 /// Runs `run.sh` from a directory that is not the checkout.

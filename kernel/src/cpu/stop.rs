@@ -34,6 +34,12 @@ pub fn stop_others() -> bool {
     true
 }
 
+/// The cores that stand still by [`stop_others`].
+#[must_use]
+pub fn standing() -> usize {
+    STOPPED.load(Ordering::SeqCst)
+}
+
 /// An NMI: the order to stop, or something that nobody here caused.
 pub(super) fn non_maskable_interrupt() {
     if IS_STOPPING.load(Ordering::SeqCst) {

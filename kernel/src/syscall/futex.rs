@@ -44,29 +44,15 @@ fn futex_call([address, operation, value, timeout, second, third]: [usize; 6]) -
         linux::FUTEX_WAKE_BITSET => {
             Ok(futex::wake(&process, address, is_private, value, bits)? as usize)
         }
-        linux::FUTEX_REQUEUE => {
-            let (woken, _) = futex::requeue(
-                &process,
-                address,
-                second,
-                is_private,
-                value,
-                timeout as u32,
-                None,
-            )?;
-            Ok(woken as usize)
-        }
-        linux::FUTEX_CMP_REQUEUE => {
-            let (woken, moved) = futex::requeue(
-                &process,
-                address,
-                second,
-                is_private,
-                value,
-                timeout as u32,
-                Some(bits),
-            )?;
-            Ok((woken + moved) as usize)
+        linux::FUTEX_REQUEUE | linux::FUTEX_CMP_REQUEUE => {
+            let counts = futex::Counts {
+                woken: value,
+                moved: timeout as u32,
+            };
+            let is_compared = operation & linux::FUTEX_CMD_MASK as u32 == linux::FUTEX_CMP_REQUEUE;
+            let expected = is_compared.then_some(bits);
+            let count = futex::requeue(&process, address, second, is_private, counts, expected)?;
+            Ok(count as usize)
         }
         linux::FUTEX_WAKE_OP => {
             let counts = (value, timeout as u32);

@@ -5,6 +5,8 @@
 //! faults forbidden, so that no wake-up between the reading and the queueing is lost;
 //! a shootdown that would change what the address means waits for this core.
 
+mod requeue;
+
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use crate::memory::area::Protection;
 use crate::memory::user;
 use crate::sync::{InterruptsOff, IrqLock, WaitError, Wake};
 use crate::time::Instant;
+
+pub use requeue::{Counts, requeue};
 
 /// Number of buckets: a power of two, several per core.
 const BUCKETS: usize = 256;
@@ -41,19 +45,17 @@ pub enum Key {
 }
 
 struct Waiter {
+    /// Changes under the locks of both buckets alone, its old one and its new one.
     key: IrqLock<Key>,
     thread: Arc<Thread>,
     bits: u32,
     is_woken: AtomicBool,
 }
 
-/// Held while a waiter is between two buckets, so that one that leaves finds itself in
-/// one. Taken before the buckets.
-static MOVING: IrqLock<()> = IrqLock::new(());
-
 type Bucket = IrqLock<VecDeque<Arc<Waiter>>>;
 
-/// The buckets. A leaf lock; two are only taken in order of their index.
+/// The buckets. Under one only the waiters' keys are locked; two are only taken in order
+/// of their index.
 static TABLE: [Bucket; BUCKETS] = [const { IrqLock::new(VecDeque::new()) }; BUCKETS];
 
 fn bucket_index(key: &Key) -> usize {
@@ -177,9 +179,14 @@ fn sleep(waiter: &Arc<Waiter>, deadline: Option<Instant>) -> Result<()> {
         return Ok(());
     }
     // Leaves, unless a waker was faster: then it counts as woken.
-    let _moving = MOVING.lock();
-    let key = *waiter.key.lock();
-    let mut bucket = TABLE[bucket_index(&key)].lock();
+    let mut bucket = loop {
+        let key = *waiter.key.lock();
+        let bucket = TABLE[bucket_index(&key)].lock();
+        // Unless it was moved to another one meanwhile.
+        if *waiter.key.lock() == key {
+            break bucket;
+        }
+    };
     if waiter.is_woken.load(Ordering::SeqCst) {
         return Ok(());
     }
@@ -191,7 +198,8 @@ fn sleep(waiter: &Arc<Waiter>, deadline: Option<Instant>) -> Result<()> {
     }
 }
 
-/// Wakes up to `count` waiters that share a bit with `bits`; how many.
+/// Wakes up to `count` waiters that share a bit with `bits`; how many. As on Linux, a count
+/// that is zero or negative is one.
 ///
 /// # Errors
 /// `EINVAL`, `EFAULT`.
@@ -206,7 +214,11 @@ pub fn wake(
         return Err(Errno::EINVAL);
     }
     let key = key(process, address, is_private)?;
-    Ok(wake_key(key, count, bits))
+    Ok(wake_key(
+        key,
+        count.cast_signed().max(1).cast_unsigned(),
+        bits,
+    ))
 }
 
 fn wake_key(key: Key, count: u32, bits: u32) -> u32 {
@@ -238,51 +250,6 @@ pub fn wake_private(process: &Process, address: usize, count: u32) {
     if let Some((object, offset)) = space.shared_object_at(address) {
         wake_key(Key::Shared(object, offset), count, u32::MAX);
     }
-}
-
-/// Wakes some and moves others to another futex; the number of both. With `expected`,
-/// only while the word has that value.
-///
-/// # Errors
-/// `EAGAIN` (the word differs), `EINVAL`, `EFAULT`.
-pub fn requeue(
-    process: &Process,
-    from: usize,
-    to: usize,
-    is_private: bool,
-    wake_count: u32,
-    move_count: u32,
-    expected: Option<u32>,
-) -> Result<(u32, u32)> {
-    let (from_key, to_key) = (
-        key(process, from, is_private)?,
-        key(process, to, is_private)?,
-    );
-    if let Some(expected) = expected
-        && user::read::<u32>(from)? != expected
-    {
-        return Err(Errno::EAGAIN);
-    }
-    let woken = wake_key(from_key, wake_count, u32::MAX);
-    let mut moved = 0;
-    while moved < move_count && from_key != to_key {
-        let _moving = MOVING.lock();
-        let waiter = {
-            let mut bucket = TABLE[bucket_index(&from_key)].lock();
-            let position = bucket
-                .iter()
-                .position(|waiter| *waiter.key.lock() == from_key);
-            match position.and_then(|position| bucket.remove(position)) {
-                Some(waiter) => waiter,
-                None => break,
-            }
-        };
-        let mut target = reserve(&TABLE[bucket_index(&to_key)]);
-        *waiter.key.lock() = to_key;
-        target.push_back(waiter);
-        moved += 1;
-    }
-    Ok((woken, moved))
 }
 
 /// `FUTEX_WAKE_OP`: changes the second word, wakes waiters of the first, and of the

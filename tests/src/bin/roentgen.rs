@@ -31,7 +31,9 @@ fn main() -> ExitCode {
         }
     });
     result.unwrap_or_else(|error| {
-        complain(&format!("roentgen: {error}\n"));
+        if !matches!(error, Error::Said) {
+            complain(&format!("roentgen: {error}\n"));
+        }
         ExitCode::from(error.exit_status())
     })
 }

@@ -77,6 +77,8 @@ pub enum Outcome {
     Broken(String),
     /// We were told to end by a signal (a closed standard output is SIGPIPE).
     Signalled(i32),
+    /// Our standard output takes no more, for this reason.
+    Unwritten(Errno),
     /// The user ended the machine from the keyboard.
     Abandoned,
 }
@@ -219,9 +221,12 @@ impl Driver {
                         None
                     }
                     Role::Stdin => self.read_input(),
-                    Role::Stdout if !self.stdout.write_piece() => Some(Outcome::Signalled(SIGPIPE)),
-                    Role::Stderr if !self.stderr.write_piece() => None,
-                    Role::Stdout | Role::Stderr => None,
+                    Role::Stdout => self.stdout.write_piece().err().map(unwritten),
+                    Role::Stderr => {
+                        // What cannot be said anywhere is dropped.
+                        let _ = self.stderr.write_piece();
+                        None
+                    }
                     Role::Signals => signals
                         .as_mut()
                         .and_then(|signals| self.obey(&signals.take())),
@@ -481,12 +486,12 @@ impl Driver {
             if writable
                 && wanted[0].is_some()
                 && ready.next() == Some(true)
-                && !self.stdout.write_piece()
+                && let Err(reason) = self.stdout.write_piece()
             {
-                return Outcome::Signalled(SIGPIPE);
+                return unwritten(reason);
             }
             if writable && wanted[1].is_some() && ready.next() == Some(true) {
-                self.stderr.write_piece();
+                let _ = self.stderr.write_piece();
             }
             let ended = signals
                 .as_mut()
@@ -497,6 +502,14 @@ impl Driver {
             }
         }
         outcome
+    }
+}
+
+/// The end where our standard output takes no more.
+fn unwritten(reason: Errno) -> Outcome {
+    match reason {
+        Errno::PIPE => Outcome::Signalled(SIGPIPE),
+        reason => Outcome::Unwritten(reason),
     }
 }
 

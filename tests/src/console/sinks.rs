@@ -64,22 +64,25 @@ impl Output {
         }
     }
 
-    /// Writes one piece to a descriptor that is writable. `false`: its reader is gone.
-    pub fn write_piece(&mut self) -> bool {
+    /// Writes one piece to a descriptor that is writable.
+    ///
+    /// # Errors
+    /// It takes no more: its reader is gone (`EPIPE`), or a disk is full.
+    pub fn write_piece(&mut self) -> Result<(), Errno> {
         let Some(descriptor) = self.wants() else {
-            return true;
+            return Ok(());
         };
         let (front, _) = self.waiting.as_slices();
         match rustix::io::write(descriptor, &front[..front.len().min(PIECE)]) {
             Ok(count) => {
                 self.waiting.drain(..count);
-                true
+                Ok(())
             }
-            Err(Errno::INTR | Errno::AGAIN) => true,
-            Err(_) => {
+            Err(Errno::INTR | Errno::AGAIN) => Ok(()),
+            Err(error) => {
                 self.waiting.clear();
                 self.is_closed = true;
-                false
+                Err(error)
             }
         }
     }

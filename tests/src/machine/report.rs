@@ -44,9 +44,11 @@ impl Output {
             Outcome::TimeUp => STATUS_TIMEOUT,
             Outcome::Signalled(signal) => 128_u8.wrapping_add(*signal as u8),
             Outcome::Stopped if self.log_shows_panic() => STATUS_PANIC,
-            Outcome::Stopped | Outcome::NeverStarted | Outcome::Broken(_) | Outcome::Abandoned => {
-                STATUS_FAILED
-            }
+            Outcome::Stopped
+            | Outcome::NeverStarted
+            | Outcome::Broken(_)
+            | Outcome::Unwritten(_)
+            | Outcome::Abandoned => STATUS_FAILED,
         }
     }
 
@@ -81,6 +83,7 @@ impl Output {
                 return text;
             }
             Outcome::TimeUp => "the time was up; the machine was ended".to_owned(),
+            Outcome::Unwritten(reason) => format!("standard output: {reason}"),
             Outcome::Abandoned => "the machine was ended from the keyboard".to_owned(),
             Outcome::Stopped if !self.complaint.trim().is_empty() => {
                 let mut lines = self
@@ -98,10 +101,11 @@ impl Output {
             Outcome::Broken(why) => format!("the serial line carried nonsense: {why}"),
         };
         let _ = writeln!(text, "roentgen: {line}");
-        if self.outcome != Outcome::TimeUp
-            && self.outcome != Outcome::Abandoned
-            && !self.log.is_empty()
-        {
+        let is_ours = matches!(
+            self.outcome,
+            Outcome::TimeUp | Outcome::Unwritten(_) | Outcome::Abandoned
+        );
+        if !is_ours && !self.log.is_empty() {
             let _ = writeln!(text, "roentgen: the end of its log:");
             let log = self.log_text();
             let lines: Vec<&str> = log.lines().collect();

@@ -20,6 +20,9 @@ pub mod jail;
 pub mod programs;
 pub mod task;
 
+use std::process::Command;
+
+use crate::build;
 use crate::error::Result;
 use crate::suite::Tier;
 
@@ -27,6 +30,10 @@ use crate::suite::Tier;
 #[must_use]
 pub fn tier() -> Tier {
     Tier::new("oracle")
+        .test(
+            "the_native_module_says_on_linux_what_is_not_there",
+            native_module,
+        )
         .test("programs_write_and_end_as_they_do_on_linux", || {
             verdict(programs::compare())
         })
@@ -36,6 +43,30 @@ pub fn tier() -> Tier {
         .test("cpythons_tests_that_pass_on_linux_pass_here", || {
             verdict(cpython::compare(&["kernel", "library"]));
         })
+}
+
+/// What package `roentgen` says under another kernel: what any can tell, and one sentence
+/// for each thing that it cannot.
+fn native_module() {
+    const CODE: &str = "\
+import os, roentgen
+print(roentgen.is_roentgen(), roentgen.cpu_count() == os.cpu_count())
+print(0 <= roentgen.current_core() < 4096, roentgen.uptime() > 0)
+for name in 'memory', 'counters', 'cores', 'ps':
+    try: getattr(roentgen, name)()
+    except roentgen.NotAvailable as error: print(error)
+";
+    let python = build::images().unwrap().python;
+    let output = Command::new(python).args(["-c", CODE]).output().unwrap();
+    let sentences = ["memory", "counters", "cores", "ps"].map(|name| {
+        format!("roentgen.{name}() needs the Roentgen kernel; this interpreter runs on Linux\n")
+    });
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("False True\nTrue True\n{}", sentences.concat()),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// A test fails by a panic: with the error, or with the number of what differs.

@@ -1,6 +1,7 @@
 //! Boots: cores, CPUs, memory, and faults of the kernel on purpose.
 
 use tests::console::driver::Outcome;
+use tests::programs::{Link, compile};
 use tests::suite::Tier;
 
 use crate::common::{finished, limit, printed, python};
@@ -29,8 +30,8 @@ def side_by_side(count):
     read, write = os.pipe()
     for _ in range(count):
         if os.fork() == 0:
-            os.write(write, b'%f\\n' % busy())
-            os._exit(0)
+            try: os.write(write, b'%f\\n' % busy())
+            finally: os._exit(0)
     for _ in range(count): os.wait()
     times = [float(line) for line in os.read(read, 4096).split()]
     os.close(read); os.close(write)
@@ -77,6 +78,7 @@ pub fn add(mut tier: Tier) -> Tier {
                 let text = output.remarks();
                 assert!(text.contains("kernel panic on core 0"), "{text}");
                 assert!(text.contains(said), "{text}");
+                assert!(text.contains("1 of 1 other cores stopped"), "{text}");
                 // A symbol of the backtrace, with its offset.
                 assert!(text.contains("std::panicking::"), "{text}");
             },
@@ -107,6 +109,27 @@ pub fn add(mut tier: Tier) -> Tier {
         },
     )
     .test(
+        "boot: calls that are not there are counted each time and named once",
+        || {
+            let program = compile("errnos", Link::Static).unwrap();
+            let code = "\
+import roentgen, subprocess
+before = roentgen.counters()['unknown_system_calls']
+for _ in range(3): subprocess.run(['/bin/errnos'], stdout=subprocess.DEVNULL)
+print(roentgen.counters()['unknown_system_calls'] - before >= 3)
+";
+            let machine = python(code).file("/bin/errnos", 0o755, std::fs::read(program).unwrap());
+            let output = finished(machine);
+            assert_eq!(output.stdout_text(), "True\n", "{}", output.stderr_text());
+            let log = output.log_text();
+            assert_eq!(
+                log.matches("system call 9999 is not there").count(),
+                1,
+                "{log}"
+            );
+        },
+    )
+    .test(
         "boot: interpreters compute at the same time, one on each core",
         || {
             let code = "\
@@ -114,9 +137,11 @@ import os, roentgen, time
 read, write = os.pipe()
 for child in range(4):
     if os.fork() == 0:
-        sum(i * i for i in range(60000))
-        os.write(write, b'%d %d\\n' % (os.getpid(), roentgen.current_core()))
-        os._exit(0)
+        try:
+            sum(i * i for i in range(60000))
+            os.write(write, b'%d %d\\n' % (os.getpid(), roentgen.current_core()))
+        finally:
+            os._exit(0)
 for _ in range(4): os.wait()
 lines = os.read(read, 4096).split(b'\\n')[:-1]
 pids, cores = zip(*(line.split() for line in lines))
@@ -142,7 +167,7 @@ print(len(set(pids)), len(set(cores)))
     .test(
         "boot: a hundred thousand random system calls leave the machine standing",
         || {
-            let program = tests::linux::compile("tests/programs/call_fuzz.c", "call_fuzz").unwrap();
+            let program = compile("call_fuzz", Link::Static).unwrap();
             let code = "\
 import roentgen, subprocess, sys
 null = subprocess.DEVNULL

@@ -1,8 +1,10 @@
 //! `run.sh` itself, as a pipe and as a terminal.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tests::machine::{Accelerator, Hardware, qemu};
@@ -33,6 +35,14 @@ pub fn add(tier: Tier) -> Tier {
         },
     )
     .test(
+        "door: a standard output that takes no more ends the run, a full one with a line",
+        no_more_output,
+    )
+    .test(
+        "door: --gdb waits for a debugger, says what to type, and goes on when it is told to",
+        debugger,
+    )
+    .test(
         "door: a shared tree is the working directory, writable, and the host's stays as it is",
         share,
     )
@@ -44,6 +54,49 @@ pub fn add(tier: Tier) -> Tier {
         "prompt: a terminal gives a prompt, Ctrl-C interrupts, Ctrl-D ends",
         prompt,
     )
+}
+
+fn no_more_output() {
+    const COMMANDS: &str = "\
+\"$0\" -c 'while True: print(1)' | head -c 1
+echo \" ${PIPESTATUS[0]}\"
+\"$0\" -c 'print(1)' >/dev/full
+echo \"$?\"
+";
+    let output = Command::new("bash")
+        .args(["-c", COMMANDS])
+        .arg(project::root().join("run.sh"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1 141\n125\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "roentgen: standard output: No space left on device (os error 28)\n"
+    );
+}
+
+/// A debugger that says one word of GDB's remote protocol: `c`, continue.
+fn debugger() {
+    let mut door = Command::new(project::root().join("run.sh"))
+        .args(["--gdb", "-c", "print('debugged')"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(door.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.contains("target remote localhost:1234"), "{said}");
+    // Long enough for a machine that does not wait to come to its end. Nothing connects
+    // before: that by itself stops a machine.
+    std::thread::sleep(Duration::from_secs(8));
+    assert_eq!(door.try_wait().unwrap(), None);
+    let mut connection = TcpStream::connect(("localhost", 1234)).unwrap();
+    connection.write_all(b"$c#63").unwrap();
+    let output = door.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "debugged\n");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 /// What a tree on the host holds: names, contents, times of change.

@@ -33,6 +33,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "threads of the C library lock, wait, cancel and end",
     ),
     (
+        "futexes",
+        Link::Static,
+        "futexes wake and move as many as on Linux, and nobody who came too late",
+    ),
+    (
         "shootdown",
         Link::Static,
         "no thread uses a translation that another one took away",
