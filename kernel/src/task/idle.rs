@@ -73,8 +73,6 @@ fn poll(core: &cpu::Core, began: Instant) -> bool {
         if Instant::now().as_nanos() >= end {
             return false;
         }
-        for _ in 0..8 {
-            core::hint::spin_loop();
-        }
+        core::hint::spin_loop();
     }
 }
