@@ -1,9 +1,10 @@
 """Python work side by side: bench_scaling.py processes|threads COUNT SIZE SAMPLES.
 
-Prints the efficiency, a line `NAME VALUE` for each sample: the time of one piece of work
-without company over the time of COUNT of them at once (times COUNT over the cores, where
-those are fewer). 1 is ideal. Starting processes or threads is not part of it: all begin at
-the same moment.
+Prints the efficiency as a line `NAME VALUE`: the time of one piece of work without company
+over the time of COUNT of them at once (times COUNT over the cores, where those are fewer).
+1 is ideal. Both are the shortest of SAMPLES, taken in turns: whatever else a host does only
+makes them longer. Starting processes or threads is not part of it: all begin at the same
+moment.
 """
 
 import os
@@ -65,9 +66,9 @@ def main() -> None:
     count, size, samples = (int(word) for word in sys.argv[2:])
     run: Callable[[int, int], int] = in_processes if kind == "processes" else in_threads
     share = max(1.0, count / (os.cpu_count() or 1))
-    for _ in range(samples):
-        alone = run(1, size)
-        print(f"python_{kind}_{count}", alone * share / run(count, size), flush=True)
+    pairs = [(run(1, size), run(count, size)) for _ in range(samples)]
+    alone, together = (min(times) for times in zip(*pairs, strict=True))
+    print(f"python_{kind}_{count}", alone * share / together)
 
 
 main()

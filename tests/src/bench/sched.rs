@@ -117,35 +117,35 @@ fn wall(depth: Depth) -> Group {
             )],
         ),
         Case::new(
-            "bench_work even 2 20000 3",
+            "bench_work even 2 10000 5",
             [
                 Figure::new("even_2", "two processes, efficiency", Efficiency)
                     .at_least_part(1.0, System::PLAIN),
             ],
         ),
         Case::new(
-            "bench_work even 4 20000 3",
+            "bench_work even 4 10000 5",
             [
                 Figure::new("even_4", "four processes, efficiency", Efficiency)
                     .at_least_part(1.0, System::PLAIN),
             ],
         ),
         Case::new(
-            "python bench_scaling.py processes 2 400000 3",
+            "python bench_scaling.py processes 2 200000 5",
             [
                 Figure::new("python_processes_2", "  two Python processes", Efficiency)
                     .at_least_part(1.0, System::PLAIN),
             ],
         ),
         Case::new(
-            "python bench_scaling.py processes 4 400000 3",
+            "python bench_scaling.py processes 4 200000 5",
             [
                 Figure::new("python_processes_4", "  four Python processes", Efficiency)
                     .at_least_part(1.0, System::PLAIN),
             ],
         ),
         Case::new(
-            "python bench_scaling.py threads 2 400000 3",
+            "python bench_scaling.py threads 2 200000 5",
             [Figure::new(
                 "python_threads_2",
                 "  two threads of one Python process",
