@@ -46,9 +46,11 @@ crate::counters! {
 /// Raised when a mapping of the kernel's was taken away.
 static KERNEL_GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// Pages of a space that are flushed one by one at most; of more, all of it is. The default
-/// is Linux's (`tlb_single_page_flush_ceiling`, 33, for the same trade).
-static PAGE_LIMIT: AtomicU32 = AtomicU32::new(32);
+/// Pages of a space that are flushed one by one at most; of more, all of it is. Measured by
+/// `./run.sh bench pcid` (docs/speed.md): under TCG, with 256 pages in use, one by one takes
+/// half of the time at 64 pages, and is ahead at 128 still. A CPU's break-even lies lower (an
+/// INVLPG is 100 to 200 cycles, an entry to be found again 20 to 100): Linux has 33.
+static PAGE_LIMIT: AtomicU32 = AtomicU32::new(64);
 
 /// Sets how many pages are flushed one by one at most (`flush_pages=N`).
 pub fn set_page_limit(pages: u32) {
