@@ -8,6 +8,7 @@
 //! | [`programs`] | static C programs do what they do on Linux |
 //! | [`mutants`] | damaged programs, thousands of them |
 //! | [`exhaustion`] | memory, descriptors and processes run out |
+//! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
 //! | [`bench`] | what `run.sh bench` measures with runs here and on Linux |
@@ -20,6 +21,7 @@ mod endings;
 mod exhaustion;
 mod mutants;
 mod programs;
+mod scheduler;
 mod streams;
 mod terminal;
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         streams::add,
         endings::add,
         programs::add,
+        scheduler::add,
         mutants::add,
         exhaustion::add,
         door::add,
