@@ -63,9 +63,12 @@ pub fn add(tier: Tier) -> Tier {
             printed(machine);
         },
     )
-    .test("scheduler: every entry into a queue is accounted for", || {
-        assert_eq!(printed(python(CHURN).smp(4)), "True 0 True\n");
-    })
+    .test(
+        "scheduler: every entry into a queue is accounted for",
+        || {
+            assert_eq!(printed(python(CHURN).smp(4)), "True 0 True\n");
+        },
+    )
     .test("scheduler: top shows every core once", || {
         let machine = Machine::new()
             .python(["-m", "roentgen.top", "--once"])
