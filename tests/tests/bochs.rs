@@ -38,15 +38,15 @@ fn main() -> ExitCode {
         .run()
 }
 
-/// Four children at a time share five PCIDs with their parent and their own children.
-fn isolation() {
-    let program = compile("isolation", Link::Static).unwrap();
-    let output = machine_without_python(&program, &["8", "4"])
+/// Runs a program that must end well, on two cores; what it prints.
+fn printed(program: &str, arguments: &[&str], words: &str, seconds: u64) -> String {
+    let program = compile(program, Link::Static).unwrap();
+    let output = machine_without_python(&program, arguments)
         .unwrap()
         .bochs()
         .smp(2)
-        .kernel_words("check=tlb,sched pcid=5")
-        .timeout(Duration::from_secs(200))
+        .kernel_words(words)
+        .timeout(Duration::from_secs(seconds))
         .run()
         .unwrap();
     let text = output.stdout_text();
@@ -56,6 +56,12 @@ fn isolation() {
         "{text}{}",
         output.remarks()
     );
+    text
+}
+
+/// Four children at a time share five PCIDs with their parent and their own children.
+fn isolation() {
+    let text = printed("isolation", &["8", "4"], "check=tlb,sched pcid=5", 200);
     assert!(
         text.starts_with("8 children: 4 exited, 2 killed, 2 faulted"),
         "{text}"
@@ -65,24 +71,10 @@ fn isolation() {
 /// That many processes take turns on a core, and then that many more live for a moment:
 /// together more than there are PCIDs, so that some are taken over.
 fn pcid(processes: i64, pcids: i64, more: i64, words: &str) {
-    let program = compile("spaces", Link::Static).unwrap();
     let arguments = [processes.to_string(), "6".to_owned(), more.to_string()];
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let output = machine_without_python(&program, &arguments)
-        .unwrap()
-        .bochs()
-        .smp(2)
-        .kernel_words(&format!("check=tlb pcid={pcids} {words}"))
-        .timeout(Duration::from_secs(400))
-        .run()
-        .unwrap();
-    let text = output.stdout_text();
-    assert_eq!(
-        output.outcome,
-        Outcome::Exited(0),
-        "{text}{}",
-        output.remarks()
-    );
+    let words = format!("check=tlb pcid={pcids} {words}");
+    let text = printed("spaces", &arguments, &words, 400);
     assert!(
         text.contains(&format!("{processes} processes, 6 rounds, 0 wrong\n")),
         "{text}"

@@ -219,7 +219,7 @@ impl Window {
         let mut announced = CoreMask::NONE;
         for (core, check) in CORES.iter().enumerate().take(cpu::count()) {
             if system().idle.is_announced(core) {
-                announced.0[core / 64] |= 1 << (core % 64);
+                announced.insert(core);
             } else if check.idlings.load(Ordering::SeqCst) % 2 == 1 {
                 return None;
             }
