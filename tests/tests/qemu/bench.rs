@@ -156,10 +156,10 @@ pub fn add(tier: Tier) -> Tier {
                 section.remarks,
                 ["roentgen: status 2 /bin/bench_start nothing"]
             );
-            // Counted instructions are the same at every boot.
+            // Counted instructions hardly depend on the host: a few interrupts more or less.
             let counts = section.rows[0].cells[0].all();
             assert_eq!(counts.len(), 2);
-            assert_eq!(counts[0], counts[1]);
+            assert!((counts[0] / counts[1] - 1.0).abs() < 0.05, "{counts:?}");
         },
     )
 }
