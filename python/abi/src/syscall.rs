@@ -29,8 +29,90 @@ pub const RG_CORES: usize = BASE + 3;
 /// [table](crate::table). Length and errors as [`RG_CORES`].
 pub const RG_THREADS: usize = BASE + 4;
 
+/// `channel(capacity: usize, flags: u32) -> fd`: a channel of up to `capacity` messages
+/// (1 to [`MOST_CAPACITY`]), and a first end of it that sends and receives.
+///
+/// An end is a descriptor, and which of both it may do is its access mode (`F_GETFL`). It
+/// can be polled: readable where a message is there or none will ever come, writable where
+/// there is room or nobody will ever receive. Each process that gets an end, by a message
+/// or at `spawn`, has a further end of its own. Flags: `O_CLOEXEC`, `O_NONBLOCK`.
+/// Errors: `EINVAL`, `EMFILE`, `ENFILE`.
+pub const RG_CHANNEL: usize = BASE + 5;
+
+/// `channel_end(fd, mode: u32) -> fd`: a further end of the same channel. `mode`:
+/// `O_RDONLY` to receive, `O_WRONLY` to send, or `O_RDWR`, with the flags of [`RG_CHANNEL`].
+/// Errors: `EBADF` (no channel's end), `EACCES` (more than the end may do itself), `EINVAL`,
+/// `EMFILE`, `ENFILE`.
+pub const RG_CHANNEL_END: usize = BASE + 6;
+
+/// `channel_close(fd) -> 0`: nothing is sent any more, by anybody; what is inside can still
+/// be received. For an end that may send. Errors: `EBADF`.
+pub const RG_CHANNEL_CLOSE: usize = BASE + 7;
+
+/// `send(fd, message: *const Message, timeout: u64) -> 0`: sends a whole
+/// [message](crate::message), waiting for room at most `timeout` nanoseconds
+/// ([`FOREVER`]: as long as it takes; `O_NONBLOCK`: not at all).
+///
+/// Errors: `EBADF`; `EPIPE` (the channel is closed); `ECONNRESET` (all others that could
+/// receive are gone); `EAGAIN` (`O_NONBLOCK`), `ETIMEDOUT`, `EINTR`; `EMSGSIZE`,
+/// `EINVAL` (a range), `EFAULT`, `ENOBUFS` (memory is short); `ELOOP` (an end that is
+/// sent leads back to this channel).
+pub const RG_SEND: usize = BASE + 8;
+
+/// `receive(fd, message: *mut Message, timeout: u64) -> 0`: takes the oldest message.
+///
+/// Errors: as [`RG_SEND`]'s; `EPIPE` and `ECONNRESET` (all others that could send are gone)
+/// only where nothing is inside; `EMSGSIZE` (the room that is needed was written to
+/// `message`, and the message is still inside); `EMFILE`, `ENOMEM` (it is still inside).
+pub const RG_RECEIVE: usize = BASE + 9;
+
+/// `freeze(kept: *const i32, count: usize, template: *mut i32) -> 1`, and 0 in each process
+/// that is spawned from it: makes a template of the calling process, and stores a descriptor
+/// for it. A template is an immutable image, shared copy-on-write: memory, registers, signal
+/// actions, and the `count` descriptors in `kept`; every other descriptor must be closed
+/// first. Where shared memory was mapped, the same is mapped again.
+///
+/// Errors: `EBUSY` (more than one thread), `EEXIST` (an open descriptor is not in `kept`),
+/// `EBADF` (one in `kept` is not open), `EFAULT`, `EMFILE`, `ENOMEM`.
+pub const RG_FREEZE: usize = BASE + 10;
+
+/// `spawn(arguments: *const Spawn, size: usize, pidfd: *mut i32) -> pid`, and 0 in the new
+/// process where it is a clone of the caller's. See [`spawn`](crate::spawn).
+///
+/// The new process is nobody's to wait for: when it ends its id is free, and what is left
+/// of it is read by [`RG_JOIN`] through its descriptor. Working directory, credentials,
+/// resource limits, group and session are the caller's. Errors: `EINVAL`, `EBADF`,
+/// `EFAULT`, `EAGAIN` (a limit), `EPERM` (a nice value), `ENOMEM`, and `RG_SEND`'s for its
+/// payload.
+pub const RG_SPAWN: usize = BASE + 11;
+
+/// `payload(message: *mut Message) -> 0`: takes what the calling process was spawned with.
+/// Errors: as [`RG_RECEIVE`]'s; `ENODATA` (there is none, or it was taken).
+pub const RG_PAYLOAD: usize = BASE + 12;
+
+/// `finish(status: u32, answer: *const Message)`: ends the calling process, with an exit
+/// status of 0 to 255, and leaves an answer. Returns only where that is not possible.
+/// Errors: as [`RG_SEND`]'s.
+pub const RG_FINISH: usize = BASE + 13;
+
+/// `join(pidfd, answer: *mut Message, ending: *mut Ending, timeout: u64) -> 0`: waits for
+/// the end of a spawned process, says [how it ended](crate::spawn::Ending), and takes its
+/// answer where it left one and nobody took it. Errors: `EBADF`, `ETIMEDOUT`, `EINTR`, and
+/// `RG_RECEIVE`'s for the answer.
+pub const RG_JOIN: usize = BASE + 14;
+
+/// `process(pidfd, buf: *mut u8, size: usize) -> usize`: what a process has used, as text:
+/// lines as [`RG_COUNTERS`]'s. Also for one that has ended. Errors: `EBADF`, `EFAULT`.
+pub const RG_PROCESS: usize = BASE + 15;
+
+/// A timeout that never comes.
+pub const FOREVER: u64 = u64::MAX;
+
+/// Most messages that a channel can be made to hold.
+pub const MOST_CAPACITY: usize = 1 << 16;
+
 /// What [`RG_VERSION`] returns.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The machine's memory, in bytes. `total` is the sum of all others:
 /// every frame is in exactly one state at any time.
