@@ -1,5 +1,7 @@
 //! Address spaces: `mmap` and its family over areas and tables.
 
+pub mod lent;
+
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;

@@ -12,6 +12,8 @@
 //! - What is taken out (frames, references to tables) goes into a [`Gather`], and is
 //!   only dropped after every core that runs the space has flushed.
 
+pub mod lent;
+
 use bugs::Bug;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::vec::Vec;
