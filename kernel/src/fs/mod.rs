@@ -36,6 +36,7 @@ pub mod signalfd;
 pub mod socket;
 pub mod sysfs;
 pub mod table;
+pub mod template;
 pub mod text;
 pub mod timerfd;
 pub mod tmpfs;

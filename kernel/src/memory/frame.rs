@@ -51,6 +51,8 @@ struct FrameInfo {
     references: AtomicU32,
     /// While free: number of the next free frame plus one. While used: its [`FrameUse`].
     link: AtomicU32,
+    /// Of a page table: the groups of entries among which references are, a bit each.
+    groups: AtomicU32,
 }
 
 const ETERNAL: u32 = u32::MAX / 2;
@@ -320,6 +322,7 @@ impl Frame {
         debug_assert_eq!(entry.references.load(Ordering::Relaxed), 0);
         entry.link.store(purpose as u32, Ordering::Relaxed);
         entry.references.store(1, Ordering::Relaxed);
+        entry.groups.store(0, Ordering::Relaxed);
         USED[purpose as usize].fetch_add(1, Ordering::Relaxed);
         Ok(Self(number))
     }
@@ -329,9 +332,21 @@ impl Frame {
     /// # Errors
     /// No frame is free.
     pub fn copy(&self, purpose: FrameUse) -> Result<Self, OutOfMemory> {
+        // SAFETY: this one is a reference.
+        unsafe { Self::copy_of(self.physical(), purpose) }
+    }
+
+    /// A new frame with the bytes of the one at `physical`.
+    ///
+    /// # Safety
+    /// Somebody keeps a reference to it meanwhile.
+    ///
+    /// # Errors
+    /// No frame is free.
+    pub unsafe fn copy_of(physical: PhysAddr, purpose: FrameUse) -> Result<Self, OutOfMemory> {
         let copy = Self::allocate(purpose)?;
         // SAFETY: both are whole frames in the direct map, and the copy is ours alone.
-        unsafe { copy_page(copy.pointer(), self.pointer()) };
+        unsafe { copy_page(copy.pointer(), direct::pointer(physical)) };
         Ok(copy)
     }
 
@@ -500,6 +515,32 @@ impl CoreFrames {
     pub fn len(&self) -> usize {
         self.length
     }
+}
+
+/// Entries of a page table in one group.
+pub const GROUP_SIZE: usize = 512 / u32::BITS as usize;
+
+/// The groups of entries of the page table at `physical` among which those are that hold a
+/// reference; a bit each, the lowest the first [`GROUP_SIZE`]. So a table that holds few is
+/// given back without reading all of it.
+///
+/// # Safety
+/// A reference to the table stays meanwhile.
+#[must_use]
+pub unsafe fn groups_of(physical: PhysAddr) -> u32 {
+    let number = (physical.as_u64() / PAGE_SIZE as u64) as u32;
+    info(number).groups.load(Ordering::Relaxed)
+}
+
+/// Adds groups to those of a table.
+///
+/// # Safety
+/// As [`groups_of`]; and the caller alone changes the table.
+pub unsafe fn add_groups(physical: PhysAddr, groups: u32) {
+    let number = (physical.as_u64() / PAGE_SIZE as u64) as u32;
+    let entry = info(number);
+    let before = entry.groups.load(Ordering::Relaxed);
+    entry.groups.store(before | groups, Ordering::Relaxed);
 }
 
 /// Drops one reference to the page table at `physical`; whoever drops the last one runs

@@ -4,6 +4,7 @@ pub mod area;
 pub mod direct;
 pub mod fault;
 pub mod frame;
+pub mod frozen;
 pub mod heap;
 pub mod kernel_map;
 pub mod loaded;

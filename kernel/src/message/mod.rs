@@ -20,7 +20,7 @@ use crate::memory::user::{self, plain};
 use crate::memory::{PAGE_SIZE, pressure};
 use crate::task;
 
-pub use delivery::{Room, Undelivered};
+pub use delivery::Room;
 
 plain!(abi::Message, abi::Range);
 

@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use super::process::{self, NOT_ENDING, Process};
+use super::spawn::Spawned;
 use super::{futex, scheduler, signal, wait};
 use crate::fs::{FdTable, tty};
 use crate::memory::{loaded, user};
@@ -91,6 +92,10 @@ fn end_process(process: &Arc<Process>) {
     orphan_children(process);
 
     let parent = process.parent();
+    if let Some(spawned) = process.spawned() {
+        end_spawned(process, spawned, parent);
+        return;
+    }
     process.is_zombie.store(true, Ordering::Release);
     process.self_events.wake_all();
     match parent {
@@ -104,6 +109,19 @@ fn end_process(process: &Arc<Process>) {
             crate::first_process_ended(process.id(), status);
         }
     }
+}
+
+/// The end of a spawned process: nobody waits for it as for a child.
+fn end_spawned(process: &Process, spawned: &Spawned, parent: Option<Arc<Process>>) {
+    drop(spawned.take_payload());
+    if let Some(parent) = parent {
+        parent
+            .children
+            .add(process.usage() + process.children_usage());
+    }
+    process::forget(process.id());
+    process.is_zombie.store(true, Ordering::Release);
+    process.self_events.wake_all();
 }
 
 /// Whether the parent said that it will never wait: its children vanish by themselves.

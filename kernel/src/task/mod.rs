@@ -11,6 +11,8 @@ pub mod oom;
 pub mod process;
 pub mod scheduler;
 pub mod signal;
+pub mod spawn;
+pub mod template;
 pub mod thread;
 pub mod usage;
 pub mod wait;

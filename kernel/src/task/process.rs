@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use linux_raw_sys::general as linux;
+use spin::Once;
 
 use super::credentials::Credentials;
 use super::signal::cpu_timers::CpuTimers;
 use super::signal::{ProcessSignals, SigInfo};
+use super::spawn::Spawned;
 use super::thread::Thread;
 use super::usage::{Usage, UsageSum};
 use crate::errno::{Errno, Result};
@@ -111,6 +113,7 @@ pub struct Process {
     pub(super) has_executed: AtomicBool,
     /// Id of the thread whose `execve` ends all others; 0: none.
     pub(super) exec_owner: AtomicU32,
+    spawned: Once<Box<Spawned>>,
 }
 
 /// All processes that are not reaped yet. Taken from interrupt handlers (^C).
@@ -249,7 +252,25 @@ impl Process {
             real_timer: IrqLock::new(None),
             has_executed: AtomicBool::new(false),
             exec_owner: AtomicU32::new(0),
+            spawned: Once::new(),
         })
+    }
+
+    /// What it has as a spawned process; None for others.
+    #[must_use]
+    pub fn spawned(&self) -> Option<&Spawned> {
+        self.spawned.get().map(|spawned| &**spawned)
+    }
+
+    /// It is a spawned process; before it begins.
+    pub(super) fn set_spawned(&self, spawned: Spawned) {
+        self.spawned.call_once(|| Box::new(spawned));
+    }
+
+    /// Its wait status, once it is ending.
+    #[must_use]
+    pub fn wait_status(&self) -> u32 {
+        self.ending.load(Ordering::Acquire) as u32
     }
 
     /// Process id.
@@ -261,6 +282,10 @@ impl Process {
     /// The parent's id; [`INIT_ID`] for the first process and for orphans.
     #[must_use]
     pub fn parent_id(&self) -> u32 {
+        // Whoever spawned it has it in no list, to tell it of the end.
+        if self.spawned().is_some() && self.parent().is_none_or(|parent| parent.is_zombie()) {
+            return INIT_ID;
+        }
         self.parent_id.load(Ordering::Relaxed)
     }
 

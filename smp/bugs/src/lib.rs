@@ -53,6 +53,8 @@ bugs! {
     WritableFork = "writable-fork";
     /// A page that several spaces share is written in place.
     SharedWrite = "shared-write";
+    /// A page that belongs to a template is written in place.
+    TemplateWrite = "template-write";
     /// A fresh page has what was in its frame.
     DirtyFrames = "dirty-frames";
     /// Frames that are unmapped are never free again.

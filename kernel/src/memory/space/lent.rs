@@ -114,7 +114,7 @@ impl AddressSpace {
             }
         }
         if result.is_ok() {
-            layout.areas.insert(area);
+            layout.areas_mut().insert(area);
         }
         self.finish(&mut layout.pen, &mut gather);
         result?;

@@ -10,7 +10,10 @@ use x86_64::structures::paging::page_table::PageTableEntry;
 
 use super::super::PAGE_SIZE;
 use super::super::frame::{Frame, FrameUse, OutOfMemory};
-use super::{Gather, Tables, UPPER, clear_writable, index, make_own, release, table_at};
+use super::{
+    Gather, Tables, UPPER, clear_writable, index, is_borrowed, make_own, note_own, release,
+    table_at,
+};
 
 /// Bytes that a leaf table spans, and its alignment in a space.
 pub const SPAN: usize = 512 * PAGE_SIZE;
@@ -19,15 +22,6 @@ pub const SPAN: usize = 512 * PAGE_SIZE;
 const READ_ONLY: Flags = Flags::PRESENT
     .union(Flags::USER_ACCESSIBLE)
     .union(Flags::NO_EXECUTE);
-
-/// Marks an entry whose frame or table belongs to a template that the space keeps alive:
-/// the entry itself holds no reference.
-const BORROWED: Flags = Flags::BIT_10;
-
-/// Whether the entry holds no reference of its own.
-fn is_borrowed(entry: &PageTableEntry) -> bool {
-    entry.flags().contains(BORROWED)
-}
 
 /// A reference to a leaf table whose pages nobody writes in place: every tree that refers
 /// to it does so by an entry without W. A table with just one reference becomes that
@@ -48,8 +42,12 @@ impl LeafTable {
     /// Puts a frame where `address` falls in the table. Only for a table that is nobody
     /// else's, and for a place that is empty.
     pub fn put(&mut self, address: usize, frame: Frame) {
+        let slot = index(address, 0);
         // SAFETY: this reference keeps the table, and nobody else has one.
-        let entry = unsafe { &mut (&mut *table_at(self.0))[index(address, 0)] };
+        let entry = unsafe {
+            note_own(self.0, slot);
+            &mut (&mut *table_at(self.0))[slot]
+        };
         debug_assert!(entry.is_unused());
         entry.set_addr(frame.into_entry(), READ_ONLY);
     }
@@ -191,20 +189,27 @@ impl Tables {
         gather: &mut Gather,
     ) -> Result<(), OutOfMemory> {
         self.unmap(address, address + SPAN, gather)?;
-        let mut above = table_at(self.root);
+        let mut above = self.root;
         for level in (2..4).rev() {
+            let slot = index(address, level);
             // SAFETY: `above` is the root or was made this tree's own below.
-            let entry = unsafe { &mut (&mut *above)[index(address, level)] };
+            let entry = unsafe { &mut (&mut *table_at(above))[slot] };
             if entry.is_unused() {
                 let fresh = Frame::allocate_zeroed(FrameUse::PageTable)?;
                 entry.set_addr(fresh.into_entry(), UPPER);
+                // SAFETY: as above.
+                unsafe { note_own(above, slot) };
             } else {
-                make_own(entry, level - 1, address, gather)?;
+                make_own(above, slot, level - 1, address, gather)?;
             }
-            above = table_at(entry.addr());
+            above = entry.addr();
         }
+        let slot = index(address, 1);
         // SAFETY: as above.
-        let entry = unsafe { &mut (&mut *above)[index(address, 1)] };
+        let entry = unsafe {
+            note_own(above, slot);
+            &mut (&mut *table_at(above))[slot]
+        };
         entry.set_addr(table.into_entry(), UPPER.difference(Flags::WRITABLE));
         Ok(())
     }
