@@ -8,12 +8,14 @@
 
 use core::fmt;
 use core::mem::ManuallyDrop;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use bugs::Bug;
 use roentgen_abi::syscall::MemoryInfo;
 use x86_64::PhysAddr;
 
+use super::ledger::{self, Ledger};
 use super::{PAGE_SIZE, direct};
 use crate::boot::{BootInfo, MAX_REGIONS, Region};
 use crate::cpu;
@@ -53,6 +55,8 @@ struct FrameInfo {
     link: AtomicU32,
     /// Of a page table: the groups of entries among which references are, a bit each.
     groups: AtomicU32,
+    /// Who is charged for it; null: nobody.
+    ledger: AtomicPtr<Ledger>,
 }
 
 const ETERNAL: u32 = u32::MAX / 2;
@@ -73,6 +77,8 @@ struct FreeList {
 pub struct CoreFrames {
     frames: [u32; CORE_CACHE],
     length: usize,
+    /// Who is charged for what is allocated here; kept by the process that runs.
+    ledger: Option<NonNull<Ledger>>,
 }
 
 impl CoreFrames {
@@ -82,6 +88,7 @@ impl CoreFrames {
         Self {
             frames: [0; CORE_CACHE],
             length: 0,
+            ledger: None,
         }
     }
 }
@@ -294,6 +301,36 @@ fn give_number(number: u32) {
     cache.length += 1;
 }
 
+/// Charges a frame to whoever runs on this core; whom.
+fn charge() -> Result<Option<NonNull<Ledger>>, OutOfMemory> {
+    let off = InterruptsOff::new();
+    let Some(ledger) = cpu::frames(&off).and_then(|frames| frames.ledger) else {
+        return Ok(None);
+    };
+    // SAFETY: the process that runs here keeps it, and no other one begins to meanwhile.
+    match unsafe { ledger::charge(ledger) } {
+        Ok(()) => Ok(Some(ledger)),
+        Err(ledger::Refused) => Err(OutOfMemory),
+    }
+}
+
+fn credit(charged: Option<NonNull<Ledger>>) {
+    if let Some(ledger) = charged {
+        // SAFETY: charged once, when the frame was allocated.
+        unsafe { ledger::credit(ledger) };
+    }
+}
+
+/// Has what this core allocates from now on charged to this ledger.
+///
+/// # Safety
+/// It is kept until the next call.
+pub unsafe fn charge_to(ledger: Option<NonNull<Ledger>>, off: &InterruptsOff) {
+    if let Some(frames) = cpu::frames(off) {
+        frames.ledger = ledger;
+    }
+}
+
 /// A reference to a frame. Clones refer to the same frame; the last one to go gives it
 /// back.
 pub struct Frame(u32);
@@ -317,8 +354,15 @@ impl Frame {
     /// # Errors
     /// No frame is free.
     pub fn allocate(purpose: FrameUse) -> Result<Self, OutOfMemory> {
-        let number = take_number(purpose == FrameUse::KernelHeap).ok_or(OutOfMemory)?;
+        let is_charged = matches!(purpose, FrameUse::PageTable | FrameUse::User);
+        let charged = if is_charged { charge()? } else { None };
+        let Some(number) = take_number(purpose == FrameUse::KernelHeap) else {
+            credit(charged);
+            return Err(OutOfMemory);
+        };
         let entry = info(number);
+        let ledger = charged.map_or(core::ptr::null_mut(), NonNull::as_ptr);
+        entry.ledger.store(ledger, Ordering::Relaxed);
         debug_assert_eq!(entry.references.load(Ordering::Relaxed), 0);
         entry.link.store(purpose as u32, Ordering::Relaxed);
         entry.references.store(1, Ordering::Relaxed);
@@ -445,6 +489,7 @@ impl Drop for Frame {
             core::sync::atomic::fence(Ordering::Acquire);
             let purpose = entry.link.load(Ordering::Relaxed) as usize;
             USED[purpose.min(USES - 1)].fetch_sub(1, Ordering::Relaxed);
+            credit(NonNull::new(entry.ledger.load(Ordering::Relaxed)));
             give_number(self.0);
         }
     }
@@ -555,6 +600,7 @@ pub unsafe fn release_table(physical: PhysAddr, on_last: impl FnOnce()) {
         core::sync::atomic::fence(Ordering::Acquire);
         on_last();
         USED[FrameUse::PageTable as usize].fetch_sub(1, Ordering::Relaxed);
+        credit(NonNull::new(entry.ledger.load(Ordering::Relaxed)));
         give_number(number);
     }
 }

@@ -7,6 +7,7 @@ pub mod frame;
 pub mod frozen;
 pub mod heap;
 pub mod kernel_map;
+pub mod ledger;
 pub mod loaded;
 pub mod object;
 pub mod pressure;

@@ -739,6 +739,12 @@ impl AddressSpace {
         statm
     }
 
+    /// Pages that it has and that no template has: roughly what its end gives back.
+    #[must_use]
+    pub fn own_pages(&self) -> u64 {
+        self.layout.lock().tables.count_own()
+    }
+
     /// Whether every page of the range is mapped by an area, and which are resident:
     /// `mincore`.
     ///

@@ -143,7 +143,7 @@ unsafe fn release(table: PhysAddr, level: u32) {
 /// Calls `body` for every entry of a user table that holds a reference.
 ///
 /// # Safety
-/// The caller has the table to itself.
+/// Nobody changes the table meanwhile, but for clearing W bits.
 unsafe fn for_each_own(table: PhysAddr, mut body: impl FnMut(&PageTableEntry)) {
     // SAFETY: the caller's promise.
     let (entries, mut groups) = unsafe { (&*table_at(table), frame::groups_of(table)) };
@@ -490,11 +490,34 @@ fn change_in(
 }
 
 impl Tables {
+    /// Pages that this tree has a reference to, and tables that are its own.
+    #[must_use]
+    pub fn count_own(&self) -> u64 {
+        let mut count = 1;
+        // SAFETY: the tree is borrowed, and nobody changes a table that it shares.
+        unsafe { for_each_own(self.root, |entry| count += count_own_in(entry.addr(), 2)) };
+        count
+    }
+
     /// Pages mapped in `[start, end)`.
     #[must_use]
     pub fn count(&mut self, start: usize, end: usize) -> u64 {
         count_in(table_at(self.root), 3, 0, start, end)
     }
+}
+
+fn count_own_in(table: PhysAddr, level: u32) -> u64 {
+    let mut count = 1;
+    // SAFETY: a table of a tree that is borrowed.
+    unsafe {
+        for_each_own(table, |entry| {
+            count += match level {
+                0 => 1,
+                _ => count_own_in(entry.addr(), level - 1),
+            };
+        });
+    }
+    count
 }
 
 fn count_in(table: *mut PageTable, level: u32, base: usize, start: usize, end: usize) -> u64 {

@@ -16,6 +16,7 @@ use crate::fs::{OpenFile, pidfd, template};
 use crate::memory::{PAGE_SIZE, user};
 use crate::message::{Message, Room, Size};
 use crate::sync::WaitError;
+use crate::task::account::Limits;
 use crate::task::spawn::{self, Origin, Request};
 use crate::task::template::Template;
 use crate::task::{self, Process};
@@ -74,6 +75,11 @@ pub(super) fn spawn([arguments, size, to, ..]: [usize; 6], frame: &TrapFrame) ->
     let request = Request {
         origin,
         nice: arguments.nice,
+        limits: Limits {
+            memory: arguments.memory,
+            cpu_time: arguments.cpu_time,
+            deadline: arguments.deadline,
+        },
         affinity,
         name,
         files: passed_files(&arguments)?,

@@ -90,6 +90,12 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
         child_process.replace_files(Arc::new(FdTable::default()));
         return Err(error);
     }
+    if let Some(account) = parent.process().account().filter(|_| !is_thread)
+        && let Err(error) = child_process.join_account(account)
+    {
+        child_process.replace_files(Arc::new(FdTable::default()));
+        return Err(error);
+    }
 
     // Stored before either side can run on.
     if has(flags, linux::CLONE_PARENT_SETTID) {

@@ -1,5 +1,6 @@
 //! Threads and processes.
 
+pub mod account;
 pub mod check;
 pub mod clone;
 pub mod credentials;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use linux_raw_sys::general as linux;
 use spin::Once;
 
+use super::account::Account;
 use super::credentials::Credentials;
 use super::signal::cpu_timers::CpuTimers;
 use super::signal::{ProcessSignals, SigInfo};
@@ -14,6 +15,7 @@ use super::spawn::Spawned;
 use super::thread::Thread;
 use super::usage::{Usage, UsageSum};
 use crate::errno::{Errno, Result};
+use crate::first_process;
 use crate::fs::path::Location;
 use crate::fs::{FdTable, FsContext, OpenFile};
 use crate::memory::space::AddressSpace;
@@ -114,6 +116,10 @@ pub struct Process {
     /// Id of the thread whose `execve` ends all others; 0: none.
     pub(super) exec_owner: AtomicU32,
     spawned: Once<Box<Spawned>>,
+    /// What it and others may use together; None: what there is.
+    account: Once<Arc<Account>>,
+    /// The process below the first one that it descends from, or itself.
+    tree: u32,
 }
 
 /// All processes that are not reaped yet. Taken from interrupt handlers (^C).
@@ -220,7 +226,12 @@ impl Process {
         fs: Arc<FsContext>,
         parent: Weak<Self>,
     ) -> Arc<Self> {
-        let parent_id = parent.upgrade().map_or(INIT_ID, |parent| parent.id);
+        let maker = parent.upgrade();
+        let parent_id = maker.as_ref().map_or(INIT_ID, |parent| parent.id);
+        let tree = match maker {
+            Some(maker) if maker.id != first_process::id() => maker.tree(),
+            _ => id,
+        };
         Arc::new(Self {
             id,
             parent_id: AtomicU32::new(parent_id),
@@ -253,6 +264,8 @@ impl Process {
             has_executed: AtomicBool::new(false),
             exec_owner: AtomicU32::new(0),
             spawned: Once::new(),
+            account: Once::new(),
+            tree,
         })
     }
 
@@ -265,6 +278,28 @@ impl Process {
     /// It is a spawned process; before it begins.
     pub(super) fn set_spawned(&self, spawned: Spawned) {
         self.spawned.call_once(|| Box::new(spawned));
+    }
+
+    /// What it and others may use together.
+    #[must_use]
+    pub fn account(&self) -> Option<&Arc<Account>> {
+        self.account.get()
+    }
+
+    /// It is in this account from now on; before it begins.
+    ///
+    /// # Errors
+    /// `EAGAIN`: the account has ended.
+    pub(super) fn join_account(self: &Arc<Self>, account: &Arc<Account>) -> Result<()> {
+        account.join(self)?;
+        self.account.call_once(|| account.clone());
+        Ok(())
+    }
+
+    /// The id of the process below the first one that it descends from, or its own.
+    #[must_use]
+    pub fn tree(&self) -> u32 {
+        self.tree
     }
 
     /// Its wait status, once it is ending.

@@ -7,6 +7,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
+use super::account::{Account, Limits};
 use super::clone;
 use super::process::{self, Process};
 use super::template::{self, Template};
@@ -44,8 +45,10 @@ pub enum Origin<'a> {
 pub struct Request<'a> {
     /// What it begins from.
     pub origin: Origin<'a>,
-    /// Nice value; the maker may use it.
+    /// Added to its maker's nice value, who may do that.
     pub nice: i32,
+    /// What it and all that it starts may use.
+    pub limits: Limits,
     /// The cores it may run on; one of them at least is up. None: the maker's.
     pub affinity: Option<Affinity>,
     /// Its name; None: the maker's.
@@ -89,6 +92,9 @@ impl Ready {
     /// It is not to be after all.
     pub fn cancel(self) {
         self.process.replace_files(Arc::default());
+        if let Some(account) = self.process.account() {
+            account.leave(&self.process);
+        }
     }
 }
 
@@ -155,6 +161,9 @@ fn from_template(
 
 fn furnish(ready: &Ready, maker: &Thread, request: Request<'_>) -> Result<()> {
     let Ready { process, thread } = ready;
+    if let Some(account) = Account::begin(&request.limits, maker.process().account()) {
+        process.join_account(&account)?;
+    }
     if request.nice != 0 {
         thread.set_niceness(maker.niceness() + request.nice);
     }
@@ -199,6 +208,13 @@ impl Spawned {
     #[must_use]
     pub fn take_answer(&self) -> Option<Message> {
         self.answer.lock().take()
+    }
+
+    /// This limit ended it (0: none); the first one counts.
+    pub fn note_limit(&self, limit: u32) {
+        let _ = self
+            .limit
+            .compare_exchange(0, limit, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// Puts back what could not be delivered.

@@ -80,10 +80,16 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
 ];
 
 /// Programs of calls that only this kernel has: they look themselves.
-const OURS: &[(&str, &str)] = &[(
-    "spawning",
-    "templates, and what is spawned from them, are as they should be and leave nothing",
-)];
+const OURS: &[(&str, &str)] = &[
+    (
+        "spawning",
+        "templates, and what is spawned from them, are as they should be and leave nothing",
+    ),
+    (
+        "limits",
+        "memory, CPU time and deadlines end a process and all that it started",
+    ),
+];
 
 pub fn add(mut tier: Tier) -> Tier {
     for (name, link, promise) in PROGRAMS.iter().copied() {
