@@ -329,11 +329,13 @@ pub(crate) mod _calls {
         Ok(made)
     }
 
-    /// Spawns a process that runs another program, which can ask for `payload`.
+    /// Spawns a process that runs another program, which can ask for `payload`, and keeps
+    /// these descriptors.
     #[pyfunction]
     fn spawn_program(
         arguments: Vec<PyBytesRef>,
         environment: Vec<PyBytesRef>,
+        kept: Vec<i32>,
         payload: PyObjectRef,
         options: Options,
         vm: &VirtualMachine,
@@ -360,6 +362,9 @@ pub(crate) mod _calls {
             // A clone, maybe of one of several threads: nothing but the next call is safe.
             // SAFETY: strings and arrays end with a null, and live until then.
             unsafe {
+                for descriptor in kept {
+                    libc::fcntl(descriptor, libc::F_SETFD, 0);
+                }
                 libc::execve(program.as_ptr(), argv.as_ptr(), envp.as_ptr());
                 libc::_exit(127);
             }
@@ -391,20 +396,10 @@ pub(crate) mod _calls {
         }
     }
 
-    /// What the calling process was spawned with.
+    /// Does what the calling process was spawned for, and ends it.
     #[pyfunction]
-    fn payload(vm: &VirtualMachine) -> PyResult {
-        crate::child::payload(vm)
-    }
-
-    /// Ends the calling process, and leaves an answer.
-    #[pyfunction]
-    fn finish(status: u32, answer: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
-        let outgoing = Outgoing::new(encode(&answer, vm)?);
-        match crate::child::finish(status, &outgoing.message()) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.into_pyexception(vm)),
-        }
+    fn live(vm: &VirtualMachine) {
+        crate::child::live(vm)
     }
 
     /// Waits for the end of a spawned process: wait status, limit that ended it, whether it

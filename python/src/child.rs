@@ -22,7 +22,7 @@ const VALUE: i32 = 0;
 const EXCEPTION: i32 = 1;
 
 /// What the calling process was spawned with.
-pub(crate) fn payload(vm: &VirtualMachine) -> PyResult {
+fn payload(vm: &VirtualMachine) -> PyResult {
     let take = |message: &mut Message| {
         message_call(
             syscall::RG_PAYLOAD,
@@ -37,7 +37,7 @@ pub(crate) fn payload(vm: &VirtualMachine) -> PyResult {
 }
 
 /// Ends the process, unless that is not possible.
-pub(crate) fn finish(status: u32, answer: &Message) -> io::Result<()> {
+fn finish(status: u32, answer: &Message) -> io::Result<()> {
     // SAFETY: what the answer points to is there.
     let arguments = [status as usize, std::ptr::from_ref(answer).expose_provenance(), 0, 0];
     unsafe { call(syscall::RG_FINISH, arguments) }.map(drop)

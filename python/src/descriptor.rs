@@ -2,10 +2,11 @@
 
 #[rustpython_vm::pymodule(sub)]
 pub(crate) mod _descriptor {
-    use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+    use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
     use rustpython_vm::builtins::PyType;
     use rustpython_vm::common::lock::PyMutex;
+    use rustpython_vm::function::OptionalArg;
     use rustpython_vm::types::{Constructor, Representable};
     use rustpython_vm::{Py, PyPayload, PyResult, VirtualMachine, pyclass};
 
@@ -18,12 +19,12 @@ pub(crate) mod _descriptor {
         Closed,
     }
 
-    /// Descriptor(fd)
+    /// Descriptor(fd, owned=False)
     /// --
     ///
     /// A file descriptor to put into a message: it arrives as a new descriptor of the same
-    /// open file. One that arrived is closed when its object goes, unless it was detached;
-    /// one that was made from a number stays open.
+    /// open file. One that is owned, as all that arrive are, is closed when its object
+    /// goes, unless it was detached.
     #[pyattr]
     #[pyclass(module = "roentgen", name = "Descriptor")]
     #[derive(Debug, PyPayload)]
@@ -53,14 +54,20 @@ pub(crate) mod _descriptor {
     }
 
     impl Constructor for Descriptor {
-        type Args = i32;
+        type Args = (i32, OptionalArg<bool>);
 
-        fn py_new(_class: &Py<PyType>, fd: Self::Args, vm: &VirtualMachine) -> PyResult<Self> {
+        fn py_new(_class: &Py<PyType>, args: Self::Args, vm: &VirtualMachine) -> PyResult<Self> {
+            let (fd, owned) = args;
             if fd < 0 {
                 return Err(vm.new_value_error("a descriptor is not negative"));
             }
             Ok(Self {
-                state: PyMutex::new(State::Borrowed(fd)),
+                state: PyMutex::new(if owned.unwrap_or(false) {
+                    // SAFETY: the caller gives it away.
+                    State::Owned(unsafe { OwnedFd::from_raw_fd(fd) })
+                } else {
+                    State::Borrowed(fd)
+                }),
             })
         }
     }

@@ -9,6 +9,7 @@ mod calls;
 mod child;
 mod codec;
 mod descriptor;
+mod entropy;
 mod linux;
 mod message;
 mod native;

@@ -11,8 +11,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import _roentgen
+from _roentgen import Descriptor
 
+from ._channels import Channel, Receiver, Sender, select
+from ._errors import (
+    ChannelClosed,
+    CpuTimeExceeded,
+    DeadlineExceeded,
+    MachineOutOfMemory,
+    MemoryLimitExceeded,
+    NotAvailable,
+    NotEnforced,
+    PeersGone,
+    ProcessDied,
+    RemoteError,
+    RemoteTraceback,
+)
+from ._process import Process, spawn
 from ._tables import Core, Thread, parse_cores, parse_threads, percentile
+from ._templates import Template, template
 
 __all__ = [
     "Core",
@@ -29,10 +46,6 @@ __all__ = [
     "ps",
     "uptime",
 ]
-
-
-class NotAvailable(OSError):
-    """The kernel under this interpreter has no such facility."""
 
 
 class Memory(NamedTuple):

@@ -7,9 +7,9 @@ an instance that goes to another process and comes back is of the class that it 
 
 from __future__ import annotations
 
+import os
 import sys
 import types
-import uuid
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ _filled: weakref.WeakSet[type] = weakref.WeakSet()
 def _id_of(cls: type) -> str:
     known = _ids.get(cls)
     if known is None:
-        known = uuid.uuid4().hex
+        known = os.urandom(16).hex()
         _ids[cls] = known
         _classes[known] = cls
         _filled.add(cls)
