@@ -459,6 +459,15 @@ pub(crate) mod _calls {
         }
     }
 
+    /// An exception as the answer of a process: what `roentgen._process._remote` takes.
+    #[pyfunction]
+    fn failure(
+        error: rustpython_vm::builtins::PyBaseExceptionRef,
+        vm: &VirtualMachine,
+    ) -> PyResult<rustpython_vm::builtins::PyTupleRef> {
+        crate::child::failure(&error, vm)
+    }
+
     /// Calls a function as a spawned process does, and all that is due at its end: the exit
     /// status, and the answer or None.
     #[pyfunction]

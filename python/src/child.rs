@@ -6,7 +6,7 @@ use std::io;
 
 use roentgen_abi::message::Message;
 use roentgen_abi::syscall;
-use rustpython_vm::builtins::{PyBaseExceptionRef, PyDict, PyTuple};
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyDict, PyTuple, PyTupleRef};
 use rustpython_vm::convert::IntoPyException;
 use rustpython_vm::function::{FuncArgs, KwArgs};
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
@@ -182,6 +182,11 @@ fn value_answer(value: &PyObject, vm: &VirtualMachine) -> PyResult<Encoded> {
 }
 
 fn exception_answer(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> PyResult<Encoded> {
+    encode(failure(error, vm)?.as_object(), vm)
+}
+
+/// An exception as an answer, not encoded yet.
+pub(crate) fn failure(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> PyResult<PyTupleRef> {
     let mut text = String::new();
     vm.write_exception(&mut text, error)
         .map_err(|_| vm.new_value_error("a traceback cannot be written"))?;
@@ -199,5 +204,5 @@ fn exception_answer(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> PyResult
         vm.ctx.new_str(text).into(),
         vm.ctx.new_str(summary).into(),
     ];
-    encode(vm.ctx.new_tuple(parts).as_object(), vm)
+    Ok(vm.ctx.new_tuple(parts))
 }

@@ -38,9 +38,7 @@ close = os.close
 close_template = os.close
 
 
-def spawn(
-    template: int, call: tuple[Any, ...], options: Options
-) -> tuple[int, int, int]:
+def spawn(template: int, call: tuple[Any, ...], options: Options) -> tuple[int, int, int]:
     """Start a process from a template: its id, its descriptor, its handle.
 
     ``call``: function, arguments, keyword arguments or None, setup or None.
@@ -53,7 +51,9 @@ def spawn_self(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, options: Options
 ) -> tuple[int, int, int]:
     """Start a clone of this process."""
-    pid, descriptor = _roentgen.spawn_self(_in_clone, (function, args, kwargs or {}), None, *options)
+    pid, descriptor = _roentgen.spawn_self(
+        _in_clone, (function, args, kwargs or {}), None, *options
+    )
     return pid, descriptor, descriptor
 
 

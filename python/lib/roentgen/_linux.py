@@ -198,9 +198,7 @@ class Wait:
 
 
 def _gone() -> PeersGone:
-    return PeersGone(
-        errno.ECONNRESET, "all others at the channel have ended or closed their ends"
-    )
+    return PeersGone(errno.ECONNRESET, "all others at the channel have ended or closed their ends")
 
 
 def _closed() -> ChannelClosed:

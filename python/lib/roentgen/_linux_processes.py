@@ -75,9 +75,7 @@ class Handle:
         return pid, self.sentinel, self
 
 
-def spawn(
-    template: Any, call: tuple[Any, ...], options: _options.Options
-) -> tuple[int, int, Any]:
+def spawn(template: Any, call: tuple[Any, ...], options: _options.Options) -> tuple[int, int, Any]:
     """Start a process: its id, its descriptor, its handle."""
     _check(options)
     if template is not FORK:
@@ -180,7 +178,9 @@ def run_child(
         _limit(options)
         status, parts = _roentgen.perform(function, args, kwargs)
         if parts is not None:
-            _linux.put(answer, parts)
+            # Nobody may want it any more.
+            with contextlib.suppress(OSError):
+                _linux.put(answer, parts)
     except BaseException as error:
         with contextlib.suppress(BaseException):
             os.write(2, f"roentgen: a process did not begin: {error!r}\n".encode())
@@ -268,10 +268,7 @@ def _outcome(handle: Handle) -> tuple[int, int, bool, Any]:
     elif status & 0x7F == _signal.SIGKILL:
         if options.cpu_time is not None and cpu_time >= options.cpu_time - 0.02:
             limit = _CPU_TIME
-        elif (
-            options.deadline is not None
-            and time.monotonic() >= handle.started + options.deadline
-        ):
+        elif options.deadline is not None and time.monotonic() >= handle.started + options.deadline:
             limit = _DEADLINE
     return status, limit, answer is not None, answer
 

@@ -26,9 +26,7 @@ _STARTED = struct.Struct("<ci")
 _ENDED = struct.Struct("<cid")
 
 
-def spawn(
-    template: int, call: tuple[Any, ...], options: _options.Options
-) -> tuple[int, int, Any]:
+def spawn(template: int, call: tuple[Any, ...], options: _options.Options) -> tuple[int, int, Any]:
     """Ask a template for a process."""
     handle = _linux_processes.Handle(options)
     reports, for_report = _roentgen.socket_pair()

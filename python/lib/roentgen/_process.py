@@ -37,6 +37,9 @@ _LIMITS: dict[int, tuple[type[ProcessDied], str]] = {
     4: (MachineOutOfMemory, "was the largest when the machine had no memory left"),
 }
 
+#: What :func:`spawn` is asked for where it is asked for nothing.
+_NOTHING = (None, None, 0, None, None, None, None)
+
 #: Guards who takes an answer from the kernel, never while waiting for one.
 _answers = threading.Lock()
 
@@ -77,10 +80,8 @@ def spawn(
         the caller, as by :func:`os.fork`, and nothing needs to be sent.
     :raises TypeError: an argument cannot be sent; the text says which part of it.
     """
-    if core is affinity is memory is cpu_time is deadline is name is None and nice == 0:
-        options = _options.NONE
-    else:
-        options = _options.make(core, affinity, nice, memory, cpu_time, deadline, name)
+    asked = (core, affinity, nice, memory, cpu_time, deadline, name)
+    options = _options.NONE if asked == _NOTHING else _options.make(*asked)
     if template == "self":
         _flush()
         _only_thread()
@@ -293,7 +294,6 @@ def _remote(answer: tuple[Any, ...]) -> BaseException:
             error = _roentgen.decode(encoded, [], [])
         except Exception as failure:
             cause = RemoteTraceback(f"{text}\n(it cannot be made again here: {failure!r})\n")
-    if not isinstance(error, BaseException):
-        error = RemoteError(summary)
-    error.__cause__ = cause
-    return error
+    made = error if isinstance(error, BaseException) else RemoteError(summary)
+    made.__cause__ = cause
+    return made

@@ -316,6 +316,12 @@ impl Encoder<'_> {
             self.buffer(buffer, inline, range, 0);
             return Ok(());
         }
+        if self.is_shared_random(object)? {
+            // What `random.random` and its like are methods of: each process has its own,
+            // which is not to become ours.
+            self.reference("random", "_inst");
+            return Ok(());
+        }
         let class = object.class().to_owned();
         let reducer = match self.dispatched("roentgen._functions", "dispatch_table", &class)? {
             Some(reducer) => Some(reducer),
@@ -327,6 +333,18 @@ impl Encoder<'_> {
         }
         .map_err(|error| self.unsendable(object, error))?;
         self.reduced(object, reduced)
+    }
+
+    fn is_shared_random(&self, object: &PyObject) -> PyResult<bool> {
+        let vm = self.vm;
+        if &*object.class().name() != "Random" {
+            return Ok(false);
+        }
+        let Some(random) = modules(vm)?.get_item_opt("random", vm)? else {
+            return Ok(false);
+        };
+        let shared = attribute(&random, "_inst", vm)?;
+        Ok(shared.is_some_and(|shared| shared.is(object)))
     }
 
     /// A `TypeError` about "cannot pickle" said in terms of sending.
