@@ -4,6 +4,14 @@
 //! The same file runs on Roentgen and on Linux; what only Roentgen's kernel can do
 //! says so when it is asked for elsewhere.
 
+mod allocator;
+mod calls;
+mod child;
+mod codec;
+mod descriptor;
+mod entropy;
+mod linux;
+mod message;
 mod native;
 mod scheduling;
 
@@ -12,6 +20,9 @@ use rustpython_vm::py_freeze;
 
 /// What `sys._stdlib_dir` says; the library itself is frozen into this file.
 const STDLIB_DIR: &str = "/usr/lib/python3.14";
+
+#[global_allocator]
+static ALLOCATOR: allocator::PageAllocator = allocator::PageAllocator;
 
 fn main() -> std::process::ExitCode {
     let builder = InterpreterBuilder::new().init_stdlib();

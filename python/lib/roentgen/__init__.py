@@ -8,17 +8,58 @@ Sizes are bytes. Times are seconds, as floats.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import _roentgen
+from _roentgen import Descriptor
 
+from ._channels import Channel, Receiver, Sender, select
+from ._errors import (
+    ChannelClosed,
+    CpuTimeExceeded,
+    DeadlineExceeded,
+    MachineOutOfMemory,
+    MemoryLimitExceeded,
+    NotAvailable,
+    NotEnforced,
+    PeersGone,
+    ProcessDied,
+    RemoteError,
+    RemoteTraceback,
+)
+from ._process import Process, spawn
 from ._tables import Core, Thread, parse_cores, parse_threads, percentile
+from ._templates import Template, template
+
+if TYPE_CHECKING:
+    from ._pool import BrokenPool, Pool
+    from ._residents import Resident, core
 
 __all__ = [
+    "BrokenPool",
+    "Channel",
+    "ChannelClosed",
     "Core",
+    "CpuTimeExceeded",
+    "DeadlineExceeded",
+    "Descriptor",
+    "MachineOutOfMemory",
     "Memory",
+    "MemoryLimitExceeded",
     "NotAvailable",
+    "NotEnforced",
+    "PeersGone",
+    "Pool",
+    "Process",
+    "ProcessDied",
+    "Receiver",
+    "RemoteError",
+    "RemoteTraceback",
+    "Resident",
+    "Sender",
+    "Template",
     "Thread",
+    "core",
     "cores",
     "counters",
     "cpu_count",
@@ -27,12 +68,30 @@ __all__ = [
     "memory",
     "percentile",
     "ps",
+    "select",
+    "spawn",
+    "template",
     "uptime",
 ]
 
+#: What is imported when it is asked for: a spawned process rarely needs it.
+_LATE = {
+    "BrokenPool": "_pool",
+    "Pool": "_pool",
+    "Resident": "_residents",
+    "core": "_residents",
+}
 
-class NotAvailable(OSError):
-    """The kernel under this interpreter has no such facility."""
+
+def __getattr__(name: str) -> Any:
+    module = _LATE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
 
 
 class Memory(NamedTuple):

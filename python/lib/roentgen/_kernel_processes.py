@@ -1,0 +1,152 @@
+"""Processes and templates as Roentgen's kernel has them.
+
+The same names as in :mod:`roentgen._linux_processes`. A handle is the process's descriptor;
+a template's is the template's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import _roentgen
+
+from . import _setup
+from ._options import NONE, Options
+
+__all__ = [
+    "close",
+    "close_template",
+    "default_template",
+    "freeze_fresh",
+    "freeze_self",
+    "join",
+    "make_template",
+    "signal",
+    "spawn",
+    "spawn_self",
+    "stats",
+    "template_from",
+    "template_parts",
+]
+
+join = _roentgen.join
+close = os.close
+close_template = os.close
+
+
+def spawn(template: int, call: tuple[Any, ...], options: Options) -> tuple[int, int, int]:
+    """Start a process from a template: its id, its descriptor, its handle.
+
+    ``call``: function, arguments, keyword arguments or None, setup or None.
+    """
+    pid, descriptor = _roentgen.spawn(template, call, *options)
+    return pid, descriptor, descriptor
+
+
+def spawn_self(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, options: Options
+) -> tuple[int, int, int]:
+    """Start a clone of this process."""
+    pid, descriptor = _roentgen.spawn_self(
+        _in_clone, (function, args, kwargs or {}), None, *options
+    )
+    return pid, descriptor, descriptor
+
+
+def _in_clone(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
+    _setup.leave_loop()
+    return function(*args, **kwargs)
+
+
+def signal(handle: int, number: int) -> None:
+    """Send a signal."""
+    _roentgen.pidfd_signal(handle, number)
+
+
+def stats(handle: int) -> str:
+    """Return what a process has used, a line each."""
+    return _roentgen.process(handle)
+
+
+def template_parts(template: int) -> tuple[Any, ...]:
+    """Return what goes into a message for a template."""
+    return (_roentgen.Descriptor(template),)
+
+
+def template_from(parts: tuple[Any, ...]) -> int:
+    """Return the template that arrived."""
+    return int(parts[0].detach())
+
+
+def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
+    """Import, close all descriptors but these, and freeze: in a process made for it."""
+    import importlib
+
+    for name in preload:
+        importlib.import_module(name)
+    limit = os.sysconf("SC_OPEN_MAX")
+    low = 0
+    for kept in [*sorted(keep), limit]:
+        os.closerange(low, kept)
+        low = kept + 1
+    return _roentgen.Descriptor(_roentgen.freeze(keep))
+
+
+def default_template() -> Any:
+    """Return the template that every process has from the start, if there is one."""
+    return None
+
+
+def make_template(preload: list[str], keep: list[int], default: int | None) -> int:
+    """Make a template of a fresh process: of a copy of the default one, where there is one."""
+    from ._process import Process
+
+    call = (freeze_fresh, (preload, keep), None, _setup.current())
+    if default is not None and not keep:
+        started = _roentgen.spawn(default, call, *NONE)
+    else:
+        started = _start_fresh(call, keep)
+    with Process(*started, started[1], "template") as maker:
+        return int(maker.result().detach())
+
+
+def _start_fresh(call: tuple[Any, ...], keep: list[int]) -> tuple[int, int]:
+    """Start the interpreter anew, and let it do this."""
+    program = [sys.executable, "-c", "import _roentgen; _roentgen.live()"]
+    arguments = [os.fsencode(word) for word in program]
+    environment = [
+        os.fsencode(name) + b"=" + os.fsencode(value) for name, value in os.environ.items()
+    ]
+    return _roentgen.spawn_program(arguments, environment, keep, call, *NONE)
+
+
+def freeze_self(keep: list[int]) -> int:
+    """Freeze the calling process."""
+    kept = sorted({*keep, *(number for number in range(3) if _is_open(number))})
+    try:
+        return _roentgen.freeze(kept)
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise RuntimeError(
+                "a process with more than one thread cannot be frozen: a template has one"
+            ) from None
+        if error.errno == errno.EEXIST:
+            limit = os.sysconf("SC_OPEN_MAX")
+            others = [n for n in range(limit) if n not in kept and _is_open(n)]
+            raise ValueError(
+                f"descriptors are open that are not in keep: {', '.join(map(str, others))};"
+                " close them, or list them: every process of the template has them then"
+            ) from None
+        raise
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True

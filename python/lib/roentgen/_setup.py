@@ -1,0 +1,54 @@
+"""What a process has from its maker beside what it is given: where it imports from, its
+arguments, its environment. A template has its own; only what differs is sent."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NamedTuple
+
+__all__ = ["Base", "apply", "current", "differences", "leave_loop"]
+
+
+class Base(NamedTuple):
+    """What a template has."""
+
+    path: list[str]
+    arguments: list[str]
+    environment: dict[Any, Any]
+
+
+def _environment() -> dict[Any, Any]:
+    # The dictionary behind os.environ, in the system's own encoding.
+    return os.environ._data  # type: ignore[attr-defined, no-any-return]
+
+
+def current() -> Base:
+    """Return what the calling process has."""
+    return Base(list(sys.path), list(sys.argv), dict(_environment()))
+
+
+def differences(base: Base) -> Base | None:
+    """Return what :func:`apply` needs where the base is there already; None: nothing."""
+    if (sys.path, sys.argv, _environment()) == base:
+        return None
+    return current()
+
+
+def apply(setup: Base) -> None:
+    """Take on another process's."""
+    sys.path[:] = setup.path
+    sys.argv[:] = setup.arguments
+    known = _environment()
+    for name in [name for name in known if name not in setup.environment]:
+        del os.environ[os.fsdecode(name)]
+    for name, value in setup.environment.items():
+        if known.get(name) != value:
+            os.environ[os.fsdecode(name)] = os.fsdecode(value)
+
+
+def leave_loop() -> None:
+    """Forget an event loop that runs in the parent."""
+    events = sys.modules.get("asyncio.events")
+    if events is not None:
+        events._set_running_loop(None)

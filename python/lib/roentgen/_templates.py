@@ -1,0 +1,103 @@
+"""Templates: interpreters that are ready to be copied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from typing import Any, Self
+
+from . import _setup
+from ._backend import processes as _processes
+
+__all__ = ["Template", "default", "template"]
+
+#: What every process needs that the package spawns.
+_PRELOAD = ["roentgen", "roentgen._process", "roentgen._functions", "roentgen._setup"]
+
+_default: tuple[int, Template] | None = None
+
+
+class Template:
+    """A frozen interpreter, for ``spawn(template=…)``. Made by :func:`template`."""
+
+    __slots__ = ("__weakref__", "_base", "_handle")
+
+    def __init__(self, handle: Any, base: _setup.Base) -> None:
+        self._handle = handle
+        self._base = base
+
+    @property
+    def handle(self) -> Any:
+        """What the kernel knows it by."""
+        if self._handle is None:
+            raise ValueError("the template is closed")
+        return self._handle
+
+    def differences(self) -> _setup.Base | None:
+        """Return what a process has to be told that the template does not know."""
+        return _setup.differences(self._base)
+
+    def close(self) -> None:
+        """Let go of it. The processes that came from it go on."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            _processes.close_template(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError, OSError, TypeError):
+            self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_arrived, (_processes.template_parts(self.handle), self._base))
+
+    def __repr__(self) -> str:
+        return f"<roentgen.Template {'closed' if self._handle is None else 'open'}>"
+
+
+def _arrived(parts: tuple[Any, ...], base: _setup.Base) -> Template:
+    return Template(_processes.template_from(parts), base)
+
+
+def template(preload: Iterable[str] | None = None, keep: Iterable[int] = ()) -> Template:
+    """Make a template of a fresh process, or of the calling one.
+
+    :param preload: modules that the fresh process imports first; an empty list makes a
+        bare one. None: the calling process is frozen as it is, with all that it has
+        imported and made, and goes on. It must have one thread only.
+    :param keep: descriptors that every process of the template has, under the same number.
+        The calling process must have no others open than these and its standard streams.
+    :raises RuntimeError: the calling process has more than one thread.
+    :raises ValueError: it has a descriptor open that is not in ``keep``.
+    """
+    kept = sorted(set(keep))
+    base = _setup.current()
+    if preload is None:
+        from ._process import _flush
+
+        _flush()
+        return Template(_processes.freeze_self(kept), base)
+    if isinstance(preload, str):
+        raise TypeError("preload is a list of names of modules")
+    names = [*_PRELOAD, *preload]
+    known = _default[1].handle if _default is not None and _default[0] == os.getpid() else None
+    return Template(_processes.make_template(names, kept, known), base)
+
+
+def default() -> Template:
+    """Return what processes are copied from where nothing else is asked for.
+
+    It is made on first use. A process has its own: what its parent has imported since is
+    no part of it.
+    """
+    global _default
+    if _default is None or _default[0] != os.getpid():
+        given: Template | None = _processes.default_template()
+        _default = (os.getpid(), given or template([]))
+    return _default[1]
