@@ -409,6 +409,12 @@ impl Thread {
         *self.robust_list.lock() = list;
     }
 
+    /// Where it clears and wakes when it ends; 0: nowhere.
+    #[must_use]
+    pub fn clear_on_exit(&self) -> usize {
+        self.clear_on_exit.load(Ordering::Relaxed)
+    }
+
     /// Where to clear and wake when the thread ends.
     pub fn set_clear_on_exit(&self, address: usize) {
         self.clear_on_exit.store(address, Ordering::Relaxed);
