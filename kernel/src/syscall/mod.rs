@@ -3,6 +3,7 @@
 //! Each file holds a group and its part of the table. What no group knows is `ENOSYS`,
 //! counted, and named once in the log.
 
+mod channel;
 pub mod control_message;
 pub mod credentials;
 pub mod epoll;
@@ -92,7 +93,7 @@ pub fn is_long(frame: &TrapFrame) -> bool {
 /// A group's part of the table: None where it does not know the number.
 type Group = fn(u32, [usize; 6]) -> Option<Result<usize>>;
 
-const GROUPS: [Group; 17] = [
+const GROUPS: [Group; 16] = [
     process::dispatch,
     time::dispatch,
     file::dispatch,
@@ -109,7 +110,6 @@ const GROUPS: [Group; 17] = [
     socket::dispatch,
     timers::dispatch,
     system::dispatch,
-    roentgen::dispatch,
 ];
 
 /// The index in [`GROUPS`], plus one, of the group that knows a number; 0: not asked yet.
@@ -121,6 +121,10 @@ fn carry_out(number: u32, args: [usize; 6], frame: &mut TrapFrame) -> Option<Res
         process::OnFrame::Done(result) => return Some(result),
         process::OnFrame::FrameReplaced => return None,
         process::OnFrame::NotMine => {}
+    }
+    // Before the table, which has places for Linux's numbers only.
+    if let Some(result) = roentgen::dispatch(number, args) {
+        return Some(result);
     }
     let known = KNOWN.get(number as usize);
     let group = known.map_or(0, |group| group.load(Ordering::Relaxed));

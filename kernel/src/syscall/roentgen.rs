@@ -2,23 +2,31 @@
 
 use core::fmt::Write;
 
-use roentgen_abi::syscall::{RG_CORES, RG_COUNTERS, RG_MEMORY, RG_THREADS, RG_VERSION, VERSION};
+use roentgen_abi::syscall::{
+    BASE, RG_CORES, RG_COUNTERS, RG_MEMORY, RG_THREADS, RG_VERSION, VERSION,
+};
 
-use super::tables;
+use super::{channel, tables};
 use crate::counters;
 use crate::errno::Result;
 use crate::memory::frame;
 use crate::memory::{kernel_map, user};
 use crate::task::{futex, process};
 
-pub(super) fn dispatch(number: u32, [buffer, size, ..]: [usize; 6]) -> Option<Result<usize>> {
+/// The calls of our own block; None for Linux's.
+#[inline]
+pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
+    if (number as usize) < BASE {
+        return None;
+    }
+    let [buffer, size, ..] = args;
     Some(match number as usize {
         RG_VERSION => Ok(VERSION as usize),
         RG_MEMORY => memory(buffer, size),
         RG_COUNTERS => write_text(&counters(), buffer, size),
         RG_CORES => write_text(&tables::cores(), buffer, size),
         RG_THREADS => write_text(&tables::threads(), buffer, size),
-        _ => return None,
+        _ => return channel::dispatch(number, args),
     })
 }
 
