@@ -14,13 +14,14 @@ use std::sync::Arc;
 use roentgen_abi::message::{self as abi, LEAST_RANGE, MOST_BYTES, MOST_DESCRIPTORS, MOST_RANGES};
 
 use crate::errno::{Errno, Result};
+use crate::fs::channel;
 use crate::fs::file::OpenFile;
 use crate::memory::space::lent::{BYTES_COPIED, LentPages};
 use crate::memory::user::{self, plain};
 use crate::memory::{PAGE_SIZE, pressure};
 use crate::task;
 
-pub use delivery::Room;
+pub use delivery::{Room, Undelivered};
 
 plain!(abi::Message, abi::Range);
 
@@ -34,6 +35,8 @@ pub struct Message {
     bytes: Vec<u8>,
     ranges: Vec<LentPages>,
     files: Vec<Arc<OpenFile>>,
+    /// Whether any of them can hold further files.
+    holds_ends: bool,
 }
 
 /// How much of each a message holds.
@@ -61,11 +64,44 @@ impl Message {
         if is_too_large {
             return Err(Errno::EMSGSIZE);
         }
-        Ok(Self {
-            bytes: take_bytes(parts.bytes as usize, parts.length as usize)?,
-            files: take_files(parts.descriptors as usize, parts.descriptor_count as usize)?,
-            ranges: take_ranges(parts.ranges as usize, parts.range_count as usize)?,
-        })
+        let mut message = Self::default();
+        match message.fill(parts) {
+            Ok(()) => Ok(message),
+            Err(error) => {
+                message.take_back();
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&mut self, parts: &abi::Message) -> Result<()> {
+        self.bytes = take_bytes(parts.bytes as usize, parts.length as usize)?;
+        if parts.descriptor_count > 0 {
+            let count = parts.descriptor_count as usize;
+            self.take_files_at(parts.descriptors as usize, count)?;
+        }
+        if parts.range_count > 0 {
+            self.ranges = take_ranges(parts.ranges as usize, parts.range_count as usize)?;
+        }
+        Ok(())
+    }
+
+    fn take_files_at(&mut self, address: usize, count: usize) -> Result<()> {
+        let table = task::current_process().files();
+        self.files.reserve_exact(count);
+        for descriptor in user::read_many::<i32>(address, count)? {
+            let file = table.get_any(descriptor)?;
+            self.holds_ends |= file.object.holds_files();
+            self.files.push(channel::for_another(file));
+        }
+        Ok(())
+    }
+
+    /// Drops a message that was never sent: the ends that were made for it never were.
+    pub fn take_back(mut self) {
+        for file in self.take_files() {
+            channel::take_back(&file);
+        }
     }
 
     /// As [`Message::take`], where the description lies at a user address.
@@ -91,6 +127,25 @@ impl Message {
     pub fn files(&self) -> &[Arc<OpenFile>] {
         &self.files
     }
+
+    /// Whether any of its files can keep others open: a channel's end, mostly.
+    #[must_use]
+    pub fn holds_ends(&self) -> bool {
+        self.holds_ends
+    }
+
+    /// Takes the files out, for whoever drops the message.
+    pub fn take_files(&mut self) -> Vec<Arc<OpenFile>> {
+        core::mem::take(&mut self.files)
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        if !self.files.is_empty() {
+            channel::drop_files(self.take_files());
+        }
+    }
 }
 
 fn take_bytes(address: usize, length: usize) -> Result<Vec<u8>> {
@@ -101,24 +156,7 @@ fn take_bytes(address: usize, length: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn take_files(address: usize, count: usize) -> Result<Vec<Arc<OpenFile>>> {
-    let mut files = Vec::new();
-    if count == 0 {
-        return Ok(files);
-    }
-    let table = task::current_process().files();
-    files.reserve_exact(count);
-    for descriptor in user::read_many::<i32>(address, count)? {
-        files.push(table.get_any(descriptor)?);
-    }
-    Ok(files)
-}
-
 fn take_ranges(address: usize, count: usize) -> Result<Vec<LentPages>> {
-    let mut taken = Vec::new();
-    if count == 0 {
-        return Ok(taken);
-    }
     let ranges = user::read_many::<abi::Range>(address, count)?;
     let is_wrong = |range: &abi::Range| {
         !range.address.is_multiple_of(PAGE_SIZE as u64) || range.length < LEAST_RANGE as u64
@@ -127,7 +165,7 @@ fn take_ranges(address: usize, count: usize) -> Result<Vec<LentPages>> {
         return Err(Errno::EINVAL);
     }
     let space = task::current_process().space();
-    taken.reserve_exact(count);
+    let mut taken = Vec::with_capacity(count);
     for range in ranges {
         let pages = space.lend(range.address as usize, range.length as usize);
         taken.push(pages.map_err(|error| match error {

@@ -3,6 +3,7 @@
 //! Each file holds a group and its part of the table. What no group knows is `ENOSYS`,
 //! counted, and named once in the log.
 
+pub mod channel;
 pub mod control_message;
 pub mod credentials;
 pub mod epoll;

@@ -4,11 +4,12 @@
 use core::fmt::Write;
 
 use roentgen_abi::syscall::{
-    RG_CORES, RG_COUNTERS, RG_FINISH, RG_FREEZE, RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS,
-    RG_SPAWN, RG_THREADS, RG_VERSION, VERSION,
+    RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FINISH, RG_FREEZE,
+    RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS, RG_RECEIVE, RG_SEND, RG_SPAWN, RG_THREADS,
+    RG_VERSION, VERSION,
 };
 
-use super::{spawn, tables, unknown};
+use super::{channel, spawn, tables, unknown};
 use crate::counters;
 use crate::cpu::entry::TrapFrame;
 use crate::errno::Result;
@@ -24,6 +25,11 @@ pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Res
         RG_COUNTERS => write_text(&counters(), buffer, size),
         RG_CORES => write_text(&tables::cores(), buffer, size),
         RG_THREADS => write_text(&tables::threads(), buffer, size),
+        RG_CHANNEL => channel::create(args),
+        RG_CHANNEL_END => channel::further_end(args),
+        RG_CHANNEL_CLOSE => channel::close(args),
+        RG_SEND => channel::send(args),
+        RG_RECEIVE => channel::receive(args),
         RG_FREEZE => spawn::freeze(args, frame),
         RG_SPAWN => spawn::spawn(args, frame),
         RG_PAYLOAD => spawn::payload(args),

@@ -72,7 +72,7 @@ pub(super) fn spawn([arguments, size, to, ..]: [usize; 6], frame: &TrapFrame) ->
             Some(name)
         }
     };
-    let request = Request {
+    let mut request = Request {
         origin,
         nice: arguments.nice,
         limits: Limits {
@@ -86,7 +86,13 @@ pub(super) fn spawn([arguments, size, to, ..]: [usize; 6], frame: &TrapFrame) ->
         id_address: arguments.id_address as usize,
         payload: Message::take(&arguments.payload)?,
     };
-    let ready = spawn::spawn(request)?;
+    let ready = match spawn::spawn(&mut request) {
+        Ok(ready) => ready,
+        Err(error) => {
+            request.payload.take_back();
+            return Err(error);
+        }
+    };
     let descriptor = match files.install(ready.file(), true) {
         Ok(descriptor) => descriptor as i32,
         Err(error) => {

@@ -15,7 +15,7 @@ use super::thread::{Affinity, Thread};
 use super::{Current, exit, scheduler, wait};
 use crate::cpu::entry::TrapFrame;
 use crate::errno::{Errno, Result};
-use crate::fs::{OpenFile, pidfd};
+use crate::fs::{OpenFile, channel, pidfd};
 use crate::memory::pressure;
 use crate::message::Message;
 use crate::sync::IrqLock;
@@ -91,6 +91,10 @@ impl Ready {
 
     /// It is not to be after all.
     pub fn cancel(self) {
+        let payload = self.process.spawned().and_then(Spawned::take_payload);
+        if let Some(payload) = payload {
+            payload.take_back();
+        }
         self.process.replace_files(Arc::default());
         if let Some(account) = self.process.account() {
             account.leave(&self.process);
@@ -102,7 +106,7 @@ impl Ready {
 ///
 /// # Errors
 /// `EAGAIN` at a limit, `EBADF` for a descriptor beyond one, `ENOMEM`.
-pub fn spawn(request: Request<'_>) -> Result<Ready> {
+pub fn spawn(request: &mut Request<'_>) -> Result<Ready> {
     let maker = super::current();
     pressure::check_room(Errno::ENOMEM)?;
     clone::check_count(maker.process())?;
@@ -159,7 +163,7 @@ fn from_template(
     Ok((process, thread))
 }
 
-fn furnish(ready: &Ready, maker: &Thread, request: Request<'_>) -> Result<()> {
+fn furnish(ready: &Ready, maker: &Thread, request: &mut Request<'_>) -> Result<()> {
     let Ready { process, thread } = ready;
     if let Some(account) = Account::begin(&request.limits, maker.process().account()) {
         process.join_account(&account)?;
@@ -170,8 +174,8 @@ fn furnish(ready: &Ready, maker: &Thread, request: Request<'_>) -> Result<()> {
     if let Some(affinity) = request.affinity {
         thread.set_affinity(affinity);
     }
-    if let Some(name) = request.name {
-        thread.set_name(&name);
+    if let Some(name) = &request.name {
+        thread.set_name(name);
     }
     let id_address = match &request.origin {
         Origin::Template(template) => template.id_address,
@@ -181,11 +185,11 @@ fn furnish(ready: &Ready, maker: &Thread, request: Request<'_>) -> Result<()> {
         thread.set_clear_on_exit(id_address);
         clone::store_in_child(process, id_address, process.id());
     }
-    for (file, descriptor) in request.files {
-        process.files().place(descriptor, file)?;
+    for (file, descriptor) in request.files.drain(..) {
+        process.files().place(descriptor, channel::for_another(file))?;
     }
     process.set_spawned(Spawned {
-        payload: IrqLock::new(Some(request.payload)),
+        payload: IrqLock::new(Some(core::mem::take(&mut request.payload))),
         answer: IrqLock::new(None),
         limit: AtomicU32::new(0),
     });

@@ -61,6 +61,10 @@ bugs! {
     LeakedFrames = "leaked-frames";
     /// A reader that makes room tells no writer.
     SilentPipe = "silent-pipe";
+    /// A message that is sent, or a place that is free, is told to nobody.
+    SilentChannel = "silent-channel";
+    /// A page that moves to another process stays writable for its sender.
+    WritableMessage = "writable-message";
     /// A mutex that is opened tells nobody.
     SilentMutex = "silent-mutex";
     /// A timer that is armed for an earlier moment than the first one is not told to the

@@ -4,6 +4,7 @@
 //! leaves and takes such a table in. Not here: which areas may be lent, and when cores
 //! flush ([`super::super::space`]).
 
+use bugs::Bug;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
 use x86_64::structures::paging::page_table::PageTableEntry;
@@ -127,7 +128,9 @@ impl Tables {
         if pages == 0 {
             return Lent::Nothing;
         }
-        clear_writable(entry);
+        if !bugs::has(Bug::WritableMessage) {
+            clear_writable(entry);
+        }
         // SAFETY: `entry` refers to the table.
         unsafe { Frame::add_reference(entry.addr()) };
         Lent::Shared(LeafTable(entry.addr()), pages)
