@@ -153,7 +153,8 @@ def freeze(keep: list[int]) -> int:
     listing = os.open("/proc/self/fd", os.O_RDONLY)
     open_now = {int(name) for name in os.listdir(listing)} - {listing}
     os.close(listing)
-    others = sorted(number for number in open_now - {0, 1, 2, *keep} if _is_open(number))
+    own = _linux_processes.own_descriptors
+    others = sorted(number for number in open_now - {0, 1, 2, *keep} - own if _is_open(number))
     if others:
         raise ValueError(
             f"descriptors are open that are not in keep: {', '.join(map(str, others))};"
@@ -165,7 +166,9 @@ def freeze(keep: list[int]) -> int:
         # Nobody's child: its maker may end, and waits for nothing.
         if os.fork() != 0:
             os._exit(0)
-        os.close(mine)
+        for number in (mine, *own):
+            os.close(number)
+        own.clear()
         _serve(its, keep, lambda: None, ())
     os.close(its)
     os.waitpid(first, 0)
