@@ -5,6 +5,7 @@
 //! | [`boot`] | the entry, and what the boot loader says |
 //! | [`cpu`] | cores: bringing them up, traps, switching, stopping |
 //! | [`memory`] | frames, heap, page tables, address spaces, user copies |
+//! | [`message`] | what channels carry, and spawned processes are given |
 //! | [`sync`] | locks and waiting |
 //! | [`task`] | threads, processes, scheduling, signals, futexes, exec |
 //! | [`fs`] | files in memory, pipes, sockets, terminals, /proc, /sys, /dev |
@@ -27,6 +28,7 @@ mod fs;
 mod inject;
 mod log;
 mod memory;
+mod message;
 mod panic;
 mod std_support;
 mod sync;

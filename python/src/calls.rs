@@ -233,6 +233,15 @@ pub(crate) mod _calls {
         seconds.map_or(UNLIMITED, |seconds| (seconds.into_float() * 1e9) as u64)
     }
 
+    /// Where the C library keeps this thread's id, which a clone must find changed: what it
+    /// has the kernel clear at the thread's end. 0 where the kernel does not tell.
+    fn id_address() -> usize {
+        let mut address = 0_usize;
+        // SAFETY: stores one address.
+        unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
+        address
+    }
+
     fn spawn_with(template: i32, options: Options, payload: Message) -> io::Result<(usize, i32)> {
         let (cpu_time, deadline) = (limit(options.cpu_time), limit(options.deadline));
         let (affinity, affinity_size) = match &options.affinity {
@@ -262,6 +271,7 @@ pub(crate) mod _calls {
                 // A clone has all that its maker has.
                 descriptors: standard.as_ptr().addr() as u64,
                 descriptor_count: if template == SELF { 0 } else { count as u64 },
+                id_address: id_address() as u64,
                 payload,
             };
             let mut pidfd = -1_i32;
@@ -385,7 +395,7 @@ pub(crate) mod _calls {
                     kept.as_ptr().addr(),
                     kept.len(),
                     (&raw mut template).expose_provenance(),
-                    0,
+                    id_address(),
                 ],
             )
         };

@@ -32,6 +32,7 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("skipped-flush", "programs: memory"),
     ("writable-fork", "programs: memory"),
     ("shared-write", "programs: memory"),
+    ("template-write", "programs: spawning"),
     ("dirty-frames", "programs: isolation"),
     ("leaked-frames", "exhaustion"),
     ("silent-pipe", "programs: pipes"),

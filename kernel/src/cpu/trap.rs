@@ -131,6 +131,13 @@ fn page_fault(frame: &mut TrapFrame) {
         thread.count_page_fault();
         return;
     };
+    if error == FaultError::OutOfMemory
+        && let Some(account) = thread.process().account()
+        && account.end_if_refused(thread.process())
+        && frame.is_from_user()
+    {
+        return;
+    }
     if !frame.is_from_user() {
         if let Some(recovery) = recovery {
             frame.rip = recovery;

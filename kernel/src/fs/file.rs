@@ -120,6 +120,19 @@ pub trait FileObject: Any + Send + Sync {
         let _ = file;
     }
 
+    /// Whether it may keep other files open: what travels inside of a channel. Asked under
+    /// spin locks.
+    fn holds_files(&self) -> bool {
+        false
+    }
+
+    /// Gives `visit` every file that it keeps open and that [holds
+    /// files](FileObject::holds_files) itself, with no lock held. Objects that keep one
+    /// another open in a circle would never go.
+    fn visit_holders(&self, visit: &mut dyn FnMut(Arc<OpenFile>)) {
+        let _ = visit;
+    }
+
     /// Lines of `/proc/PID/fdinfo/N` that only this kind of file has, each with its
     /// newline (`proc(5)`).
     fn describe(&self) -> String {

@@ -7,8 +7,8 @@
 //! - [`tmpfs`] (the root and all that is writable), [`pseudo`] with [`procfs`] and
 //!   [`sysfs`] (made up when they are read), [`devices`] (/dev).
 //! - [`archive`]: the boot archive becomes the root file system.
-//! - [`anonymous`] and the files without a name: [`pipe`], [`socket`], [`eventfd`],
-//!   [`epoll`], [`timerfd`], [`signalfd`]; and the terminal, [`tty`].
+//! - [`anonymous`] and the files without a name: [`pipe`], [`socket`], [`channel`],
+//!   [`eventfd`], [`epoll`], [`timerfd`], [`signalfd`]; and the terminal, [`tty`].
 //!
 //! Lock order, outermost first: a description's position; a file's `writing`; a
 //! directory's names (see [`tmpfs`]); locks of memory objects; attributes. A user copy
@@ -16,6 +16,7 @@
 
 pub mod anonymous;
 pub mod archive;
+pub mod channel;
 pub mod context;
 pub mod devices;
 pub mod epoll;
@@ -36,6 +37,7 @@ pub mod signalfd;
 pub mod socket;
 pub mod sysfs;
 pub mod table;
+pub mod template;
 pub mod text;
 pub mod timerfd;
 pub mod tmpfs;

@@ -207,6 +207,26 @@ impl FdTable {
         Ok(())
     }
 
+    /// Makes `descriptor` refer to `file`, in the table of a process that has not begun:
+    /// nothing of what was there has to be undone.
+    ///
+    /// # Errors
+    /// As [`FdTable::replace`].
+    pub fn place(&self, descriptor: i32, file: Arc<OpenFile>) -> Result<()> {
+        let descriptor = usize::try_from(descriptor).map_err(|_| Errno::EBADF)?;
+        if descriptor >= limit() {
+            return Err(Errno::EBADF);
+        }
+        self.grow(descriptor + 1)?;
+        let entry = Entry {
+            file,
+            closes_on_exec: false,
+        };
+        let before = self.slots.lock().put(descriptor, entry);
+        drop(before);
+        Ok(())
+    }
+
     /// Takes `descriptor` out of the table; the file is closed when the answer is dropped
     /// and nobody else refers to it.
     ///

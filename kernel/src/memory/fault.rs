@@ -9,7 +9,7 @@ use super::area::{Area, AreaName, Backing, Protection};
 use super::frame::{Frame, FrameUse, OutOfMemory};
 use super::object::MemoryObject;
 use super::space::{AddressSpace, LOWEST, Layout, STACK_GAP, leaf_flags};
-use super::tables::{Gather, KEPT};
+use super::tables::{BORROWED, Gather, KEPT};
 use super::user::USER_END;
 use super::{PAGE_SIZE, tlb};
 
@@ -146,20 +146,29 @@ fn serve(
         return map_new(layout, &area, page, for_writing, gather);
     }
     let physical = entry.addr();
+    let borrowed = entry.flags() & BORROWED;
     if entry.flags().contains(KEPT) {
-        entry.set_flags(leaf_flags(area.protection, false));
+        entry.set_flags(leaf_flags(area.protection, false) | borrowed);
     }
     if !for_writing || entry.flags().contains(Flags::WRITABLE) {
         // Another thread was faster, or this core remembered an older entry.
         return Ok(());
     }
+    let is_own = borrowed.is_empty() || bugs::has(Bug::TemplateWrite);
     // SAFETY: the entry refers to the frame.
-    let is_alone = unsafe { Frame::references_of(physical) } == 1;
+    let is_alone = is_own && unsafe { Frame::references_of(physical) } == 1;
     if is_alone || area.is_shared || bugs::has(Bug::SharedWrite) {
-        entry.set_flags(leaf_flags(area.protection, true));
+        entry.set_flags(leaf_flags(area.protection, true) | borrowed);
         return Ok(());
     }
     COPIES.add(1);
+    if !borrowed.is_empty() {
+        // SAFETY: the space's template keeps the frame.
+        let copy = unsafe { Frame::copy_of(physical, FrameUse::User) }?;
+        entry.set_addr(copy.into_entry(), leaf_flags(area.protection, true));
+        gather.note_narrowed(page, page + 1);
+        return Ok(());
+    }
     // SAFETY: the entry's own reference, given up here; it lives until the flush.
     let old = unsafe { Frame::from_entry(physical) };
     match old.copy(FrameUse::User) {
@@ -271,6 +280,6 @@ fn grow_stack(layout: &mut Layout, address: usize) -> Result<(), FaultError> {
     let mut more = stack.clone();
     more.start = page;
     more.end = stack.start;
-    layout.areas.insert(more);
+    layout.areas_mut().insert(more);
     Ok(())
 }

@@ -8,12 +8,14 @@
 
 use core::fmt;
 use core::mem::ManuallyDrop;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use bugs::Bug;
 use roentgen_abi::syscall::MemoryInfo;
 use x86_64::PhysAddr;
 
+use super::ledger::{self, Ledger};
 use super::{PAGE_SIZE, direct};
 use crate::boot::{BootInfo, MAX_REGIONS, Region};
 use crate::cpu;
@@ -51,6 +53,10 @@ struct FrameInfo {
     references: AtomicU32,
     /// While free: number of the next free frame plus one. While used: its [`FrameUse`].
     link: AtomicU32,
+    /// Of a page table: the groups of entries among which references are, a bit each.
+    groups: AtomicU32,
+    /// Who is charged for it; null: nobody.
+    ledger: AtomicPtr<Ledger>,
 }
 
 const ETERNAL: u32 = u32::MAX / 2;
@@ -71,6 +77,8 @@ struct FreeList {
 pub struct CoreFrames {
     frames: [u32; CORE_CACHE],
     length: usize,
+    /// Who is charged for what is allocated here; kept by the process that runs.
+    ledger: Option<NonNull<Ledger>>,
 }
 
 impl CoreFrames {
@@ -80,6 +88,7 @@ impl CoreFrames {
         Self {
             frames: [0; CORE_CACHE],
             length: 0,
+            ledger: None,
         }
     }
 }
@@ -292,6 +301,36 @@ fn give_number(number: u32) {
     cache.length += 1;
 }
 
+/// Charges a frame to whoever runs on this core; whom.
+fn charge() -> Result<Option<NonNull<Ledger>>, OutOfMemory> {
+    let off = InterruptsOff::new();
+    let Some(ledger) = cpu::frames(&off).and_then(|frames| frames.ledger) else {
+        return Ok(None);
+    };
+    // SAFETY: the process that runs here keeps it, and no other one begins to meanwhile.
+    match unsafe { ledger::charge(ledger) } {
+        Ok(()) => Ok(Some(ledger)),
+        Err(ledger::Refused) => Err(OutOfMemory),
+    }
+}
+
+fn credit(charged: Option<NonNull<Ledger>>) {
+    if let Some(ledger) = charged {
+        // SAFETY: charged once, when the frame was allocated.
+        unsafe { ledger::credit(ledger) };
+    }
+}
+
+/// Has what this core allocates from now on charged to this ledger.
+///
+/// # Safety
+/// It is kept until the next call.
+pub unsafe fn charge_to(ledger: Option<NonNull<Ledger>>, off: &InterruptsOff) {
+    if let Some(frames) = cpu::frames(off) {
+        frames.ledger = ledger;
+    }
+}
+
 /// A reference to a frame. Clones refer to the same frame; the last one to go gives it
 /// back.
 pub struct Frame(u32);
@@ -315,11 +354,19 @@ impl Frame {
     /// # Errors
     /// No frame is free.
     pub fn allocate(purpose: FrameUse) -> Result<Self, OutOfMemory> {
-        let number = take_number(purpose == FrameUse::KernelHeap).ok_or(OutOfMemory)?;
+        let is_charged = matches!(purpose, FrameUse::PageTable | FrameUse::User);
+        let charged = if is_charged { charge()? } else { None };
+        let Some(number) = take_number(purpose == FrameUse::KernelHeap) else {
+            credit(charged);
+            return Err(OutOfMemory);
+        };
         let entry = info(number);
+        let ledger = charged.map_or(core::ptr::null_mut(), NonNull::as_ptr);
+        entry.ledger.store(ledger, Ordering::Relaxed);
         debug_assert_eq!(entry.references.load(Ordering::Relaxed), 0);
         entry.link.store(purpose as u32, Ordering::Relaxed);
         entry.references.store(1, Ordering::Relaxed);
+        entry.groups.store(0, Ordering::Relaxed);
         USED[purpose as usize].fetch_add(1, Ordering::Relaxed);
         Ok(Self(number))
     }
@@ -329,9 +376,21 @@ impl Frame {
     /// # Errors
     /// No frame is free.
     pub fn copy(&self, purpose: FrameUse) -> Result<Self, OutOfMemory> {
+        // SAFETY: this one is a reference.
+        unsafe { Self::copy_of(self.physical(), purpose) }
+    }
+
+    /// A new frame with the bytes of the one at `physical`.
+    ///
+    /// # Safety
+    /// Somebody keeps a reference to it meanwhile.
+    ///
+    /// # Errors
+    /// No frame is free.
+    pub unsafe fn copy_of(physical: PhysAddr, purpose: FrameUse) -> Result<Self, OutOfMemory> {
         let copy = Self::allocate(purpose)?;
         // SAFETY: both are whole frames in the direct map, and the copy is ours alone.
-        unsafe { copy_page(copy.pointer(), self.pointer()) };
+        unsafe { copy_page(copy.pointer(), direct::pointer(physical)) };
         Ok(copy)
     }
 
@@ -430,6 +489,7 @@ impl Drop for Frame {
             core::sync::atomic::fence(Ordering::Acquire);
             let purpose = entry.link.load(Ordering::Relaxed) as usize;
             USED[purpose.min(USES - 1)].fetch_sub(1, Ordering::Relaxed);
+            credit(NonNull::new(entry.ledger.load(Ordering::Relaxed)));
             give_number(self.0);
         }
     }
@@ -502,6 +562,32 @@ impl CoreFrames {
     }
 }
 
+/// Entries of a page table in one group.
+pub const GROUP_SIZE: usize = 512 / u32::BITS as usize;
+
+/// The groups of entries of the page table at `physical` among which those are that hold a
+/// reference; a bit each, the lowest the first [`GROUP_SIZE`]. So a table that holds few is
+/// given back without reading all of it.
+///
+/// # Safety
+/// A reference to the table stays meanwhile.
+#[must_use]
+pub unsafe fn groups_of(physical: PhysAddr) -> u32 {
+    let number = (physical.as_u64() / PAGE_SIZE as u64) as u32;
+    info(number).groups.load(Ordering::Relaxed)
+}
+
+/// Adds groups to those of a table.
+///
+/// # Safety
+/// As [`groups_of`]; and the caller alone changes the table.
+pub unsafe fn add_groups(physical: PhysAddr, groups: u32) {
+    let number = (physical.as_u64() / PAGE_SIZE as u64) as u32;
+    let entry = info(number);
+    let before = entry.groups.load(Ordering::Relaxed);
+    entry.groups.store(before | groups, Ordering::Relaxed);
+}
+
 /// Drops one reference to the page table at `physical`; whoever drops the last one runs
 /// `on_last` (which drops what the table refers to) before the frame is free.
 ///
@@ -514,6 +600,7 @@ pub unsafe fn release_table(physical: PhysAddr, on_last: impl FnOnce()) {
         core::sync::atomic::fence(Ordering::Acquire);
         on_last();
         USED[FrameUse::PageTable as usize].fetch_sub(1, Ordering::Relaxed);
+        credit(NonNull::new(entry.ledger.load(Ordering::Relaxed)));
         give_number(number);
     }
 }

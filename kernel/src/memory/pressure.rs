@@ -48,7 +48,15 @@ pub fn check_room(refusal: Errno) -> Result<()> {
 /// # Errors
 /// `refusal`.
 pub fn check_reserve(refusal: Errno) -> Result<()> {
-    if frame::memory_info().free > RESERVE.load(Ordering::Relaxed) {
+    check_reserve_beside(0, refusal)
+}
+
+/// As [`check_reserve`], for so many bytes at once.
+///
+/// # Errors
+/// `refusal`.
+pub fn check_reserve_beside(bytes: usize, refusal: Errno) -> Result<()> {
+    if frame::memory_info().free > RESERVE.load(Ordering::Relaxed) + bytes as u64 {
         Ok(())
     } else {
         Err(refusal)

@@ -1,5 +1,7 @@
 //! Address spaces: `mmap` and its family over areas and tables.
 
+pub mod lent;
+
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
@@ -10,8 +12,9 @@ use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
 use super::area::{Area, AreaMap, AreaName, AtFork, Backing, Protection};
+use super::frozen::FrozenSpace;
 use super::object::MemoryObject;
-use super::tables::{Gather, KEPT, Tables};
+use super::tables::{BORROWED, Gather, KEPT, Tables};
 use super::tlb;
 use super::user::USER_END;
 use super::{PAGE_SIZE, frame, pressure};
@@ -31,19 +34,22 @@ pub const STACK_TOP: usize = 0x7fff_ffff_0000;
 const MAX_AREAS: usize = 65_530;
 
 pub(super) struct Layout {
-    pub(super) areas: AreaMap,
+    /// Shared with a template, and with its other processes, until it changes.
+    pub(super) areas: Arc<AreaMap>,
     pub(super) tables: Tables,
+    /// Whose frames and tables `tables` borrows from. Behind it: it must go first.
+    pub(super) template: Option<Arc<FrozenSpace>>,
     /// The right to say what was narrowed in the tables.
     pub(super) pen: Pen,
     /// First byte of the program break's area, and the break.
-    break_start: usize,
-    break_end: usize,
+    pub(super) break_start: usize,
+    pub(super) break_end: usize,
     /// `mmap` places areas below this.
-    mmap_top: usize,
+    pub(super) mmap_top: usize,
     /// The limits that matter here, in bytes: stack, data, address space.
     pub(super) stack_limit: usize,
-    area_limit: u64,
-    data_limit: u64,
+    pub(super) area_limit: u64,
+    pub(super) data_limit: u64,
 }
 
 /// An address space. Its lock is held while page faults are served, so nothing that may
@@ -132,7 +138,7 @@ impl Drop for AddressSpace {
 }
 
 /// What TLBs must know of a new space.
-fn new_translations() -> (Translations, Pen) {
+pub(super) fn new_translations() -> (Translations, Pen) {
     Translations::new(NEXT_ID.fetch_add(1, Ordering::Relaxed))
 }
 
@@ -181,8 +187,9 @@ impl AddressSpace {
         let (translations, pen) = new_translations();
         let mmap_top = STACK_TOP - (shift % 0x1_0000) * PAGE_SIZE - (64 << 20);
         let layout = Layout {
-            areas: AreaMap::default(),
+            areas: Arc::default(),
             tables,
+            template: None,
             pen,
             break_start: 0,
             break_end: 0,
@@ -194,7 +201,7 @@ impl AddressSpace {
         Ok(Self::with(translations, layout))
     }
 
-    fn with(translations: Translations, layout: Layout) -> Arc<Self> {
+    pub(super) fn with(translations: Translations, layout: Layout) -> Arc<Self> {
         let space = Arc::new(Self {
             translations,
             root: layout.tables.root(),
@@ -277,7 +284,7 @@ impl AddressSpace {
         if request.placement == Placement::Replace {
             self.unmap_locked(&mut layout, &range)?;
         }
-        layout.areas.insert(area);
+        layout.areas_mut().insert(area);
         Ok(start)
     }
 
@@ -302,7 +309,7 @@ impl AddressSpace {
         let result = layout.tables.unmap(range.start, range.end, &mut gather);
         if result.is_ok() {
             // Objects are dropped here; they do not need this lock.
-            drop(layout.areas.remove(range));
+            drop(layout.areas_mut().remove(range));
         }
         self.finish(&mut layout.pen, &mut gather);
         Ok(result?)
@@ -339,9 +346,9 @@ impl AddressSpace {
                 layout.check_data(more)?;
             }
         }
-        for mut area in layout.areas.remove(&range) {
+        for mut area in layout.areas_mut().remove(&range) {
             area.protection = protection;
-            layout.areas.insert(area);
+            layout.areas_mut().insert(area);
         }
         let mut gather = Gather::new();
         let mut narrowed = Batch::new();
@@ -352,15 +359,16 @@ impl AddressSpace {
                 .change(range.start, range.end, &mut gather, &mut |page, entry| {
                     let keep_writable = entry.flags().contains(Flags::WRITABLE);
                     let flags = leaf_flags(protection, keep_writable);
+                    let kept = entry.flags() & BORROWED;
                     if entry
                         .flags()
-                        .intersection(!(Flags::ACCESSED | Flags::DIRTY))
+                        .intersection(!(Flags::ACCESSED | Flags::DIRTY | BORROWED))
                         != flags
                     {
                         if is_narrower(entry.flags(), flags) {
                             narrowed.add((page / PAGE_SIZE) as u64, 1);
                         }
-                        entry.set_flags(flags);
+                        entry.set_flags(flags | kept);
                     }
                 });
         gather.note_batch(&narrowed);
@@ -460,7 +468,7 @@ impl AddressSpace {
                     *offset += (area.end - area.start) as u64;
                 }
                 (more.start, more.end) = (growth.start, growth.end);
-                layout.areas.insert(more);
+                layout.areas_mut().insert(more);
                 return Ok(old);
             }
             if !may_move {
@@ -492,8 +500,8 @@ impl AddressSpace {
             *offset += (old - area.start) as u64;
         }
         (moved.start, moved.end) = (target.start, target.end);
-        drop(layout.areas.remove(&old_range));
-        layout.areas.insert(moved);
+        drop(layout.areas_mut().remove(&old_range));
+        layout.areas_mut().insert(moved);
         Ok(target.start)
     }
 
@@ -574,7 +582,7 @@ impl AddressSpace {
             {
                 return old;
             }
-            layout.areas.insert(Area {
+            layout.areas_mut().insert(Area {
                 start: range.start,
                 end: range.end,
                 protection: Protection::READ | Protection::WRITE,
@@ -612,9 +620,9 @@ impl AddressSpace {
             }
         }
         let is_whole = layout.areas.covers(&range);
-        for mut area in layout.areas.remove(&range) {
+        for mut area in layout.areas_mut().remove(&range) {
             area.at_fork.set(at_fork, is_set);
-            layout.areas.insert(area);
+            layout.areas_mut().insert(area);
         }
         is_whole.then_some(()).ok_or(Errno::ENOMEM)
     }
@@ -639,13 +647,14 @@ impl AddressSpace {
             unsafe { gather.release() };
             result?;
             if area.at_fork.contains(AtFork::LEFT) {
-                drop(areas.remove(&range));
+                drop(Arc::make_mut(&mut areas).remove(&range));
             }
         }
         let (translations, pen) = new_translations();
         let copy = Layout {
             areas,
             tables,
+            template: layout.template.clone(),
             pen,
             break_start: layout.break_start,
             break_end: layout.break_end,
@@ -730,6 +739,12 @@ impl AddressSpace {
         statm
     }
 
+    /// Pages that it has and that no template has: roughly what its end gives back.
+    #[must_use]
+    pub fn own_pages(&self) -> u64 {
+        self.layout.lock().tables.count_own()
+    }
+
     /// Whether every page of the range is mapped by an area, and which are resident:
     /// `mincore`.
     ///
@@ -749,6 +764,11 @@ impl AddressSpace {
 }
 
 impl Layout {
+    /// The areas, to change them: a copy of its own where they are shared.
+    pub(super) fn areas_mut(&mut self) -> &mut AreaMap {
+        Arc::make_mut(&mut self.areas)
+    }
+
     fn place(&self, request: &Request, length: usize) -> Result<usize> {
         let Some(at) = request.at else {
             return self

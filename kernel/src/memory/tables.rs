@@ -7,10 +7,13 @@
 //!
 //! Rules that the rest relies on:
 //! - A table with more than one reference is never changed, but for clearing W bits.
+//! - An entry that holds a reference lies in a group that is [noted](frame::groups_of).
 //! - Leaves below a shared table are not writable, whatever their own W bit says,
 //!   because the entry above is not; copying the table clears those bits in both.
 //! - What is taken out (frames, references to tables) goes into a [`Gather`], and is
 //!   only dropped after every core that runs the space has flushed.
+
+pub mod lent;
 
 use bugs::Bug;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -28,12 +31,22 @@ use super::{PAGE_SIZE, direct, kernel_map};
 /// present bit is clear, this one is set.
 pub const KEPT: Flags = Flags::BIT_9;
 
-const UPPER: Flags = Flags::PRESENT
+/// Marks an entry whose frame, or whose table and all below it, belongs to a template
+/// ([`super::frozen`]) that the space keeps alive: the entry holds no reference, and what
+/// it refers to is never changed through it.
+pub const BORROWED: Flags = Flags::BIT_10;
+
+crate::counters! {
+    /// Tables of templates that were copied, because a process was to change them.
+    static TEMPLATE_TABLES_COPIED = "template_tables_copied";
+}
+
+pub(super) const UPPER: Flags = Flags::PRESENT
     .union(Flags::WRITABLE)
     .union(Flags::USER_ACCESSIBLE);
 
 /// User entries of the top-level table.
-const USER_TOP: usize = 256;
+pub(super) const USER_TOP: usize = 256;
 
 /// What was taken out of the tables and waits for the flush.
 #[derive(Default)]
@@ -116,22 +129,53 @@ unsafe fn release(table: PhysAddr, level: u32) {
     // SAFETY: the caller's promise; `on_last` runs while the table is nobody's.
     unsafe {
         frame::release_table(table, || {
-            for entry in (*table_at(table)).iter() {
-                if entry.is_unused() {
-                    continue;
-                }
+            for_each_own(table, |entry| {
                 if level == 0 {
                     drop(Frame::from_entry(entry.addr()));
                 } else {
                     release(entry.addr(), level - 1);
                 }
-            }
+            });
         });
     }
 }
 
-fn table_at(physical: PhysAddr) -> *mut PageTable {
+/// Calls `body` for every entry of a user table that holds a reference.
+///
+/// # Safety
+/// Nobody changes the table meanwhile, but for clearing W bits.
+unsafe fn for_each_own(table: PhysAddr, mut body: impl FnMut(&PageTableEntry)) {
+    // SAFETY: the caller's promise.
+    let (entries, mut groups) = unsafe { (&*table_at(table), frame::groups_of(table)) };
+    while groups != 0 {
+        let first = groups.trailing_zeros() as usize * frame::GROUP_SIZE;
+        groups &= groups - 1;
+        for slot in first..first + frame::GROUP_SIZE {
+            let entry = &entries[slot];
+            if !entry.is_unused() && !is_borrowed(entry) {
+                body(entry);
+            }
+        }
+    }
+}
+
+/// Notes that the entry `slot` of `table` holds a reference, or is about to.
+///
+/// # Safety
+/// The table is the caller's own.
+unsafe fn note_own(table: PhysAddr, slot: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { frame::add_groups(table, 1 << (slot / frame::GROUP_SIZE)) };
+}
+
+pub(super) fn table_at(physical: PhysAddr) -> *mut PageTable {
     direct::pointer(physical).cast()
+}
+
+/// Whether what `entry` refers to is a template's.
+#[must_use]
+pub fn is_borrowed(entry: &PageTableEntry) -> bool {
+    entry.flags().contains(BORROWED)
 }
 
 fn index(address: usize, level: u32) -> usize {
@@ -139,13 +183,13 @@ fn index(address: usize, level: u32) -> usize {
 }
 
 /// Bytes that an entry of a table of `level` spans.
-fn span(level: u32) -> usize {
+pub(super) fn span(level: u32) -> usize {
     PAGE_SIZE << (9 * level)
 }
 
 /// A tree of user tables, with the kernel's half beside them.
 pub struct Tables {
-    root: PhysAddr,
+    pub(super) root: PhysAddr,
 }
 
 impl Tables {
@@ -193,20 +237,27 @@ impl Tables {
         address: usize,
         gather: &mut Gather,
     ) -> Result<&mut PageTableEntry, OutOfMemory> {
-        let mut table = table_at(self.root);
+        let mut table = self.root;
         for level in (1..4).rev() {
+            let slot = index(address, level);
             // SAFETY: `table` is the root or was made this tree's own below.
-            let entry = unsafe { &mut (&mut *table)[index(address, level)] };
+            let entry = unsafe { &mut (&mut *table_at(table))[slot] };
             if entry.is_unused() {
                 let fresh = Frame::allocate_zeroed(FrameUse::PageTable)?;
                 entry.set_addr(fresh.into_entry(), UPPER);
+                // SAFETY: as above.
+                unsafe { note_own(table, slot) };
             } else {
-                make_own(entry, level - 1, address, gather)?;
+                make_own(table, slot, level - 1, address, gather)?;
             }
-            table = table_at(entry.addr());
+            table = entry.addr();
         }
-        // SAFETY: as above.
-        Ok(unsafe { &mut (&mut *table)[index(address, 0)] })
+        let slot = index(address, 0);
+        // SAFETY: as above; the caller may put a frame there.
+        unsafe {
+            note_own(table, slot);
+            Ok(&mut (&mut *table_at(table))[slot])
+        }
     }
 
     /// Takes everything in `[start, end)` out of the tables.
@@ -219,7 +270,7 @@ impl Tables {
         end: usize,
         gather: &mut Gather,
     ) -> Result<(), OutOfMemory> {
-        unmap_in(table_at(self.root), 3, 0, start, end, gather)
+        unmap_in(self.root, 3, 0, start, end, gather)
     }
 
     /// Calls `change` for every leaf in `[start, end)` that maps something.
@@ -233,7 +284,7 @@ impl Tables {
         gather: &mut Gather,
         change: &mut dyn FnMut(usize, &mut PageTableEntry),
     ) -> Result<(), OutOfMemory> {
-        change_in(table_at(self.root), 3, 0, start, end, gather, change)
+        change_in(self.root, 3, 0, start, end, gather, change)
     }
 
     /// A tree with the same user half, shared: neither side can write to what is
@@ -250,7 +301,10 @@ impl Tables {
                 if from[index].is_unused() {
                     continue;
                 }
-                Frame::add_reference(from[index].addr());
+                if !is_borrowed(&from[index]) {
+                    Frame::add_reference(from[index].addr());
+                    note_own(copy.root, index);
+                }
                 if !bugs::has(Bug::WritableFork) {
                     clear_writable(&mut from[index]);
                 }
@@ -268,35 +322,44 @@ impl Drop for Tables {
         // entries of it still, they are under a PCID that is flushed when it is loaded
         // next: it is this space's, whose id no other one gets (see `smp::pcid`).
         unsafe {
-            for index in 0..USER_TOP {
-                let entry = &(&*table_at(self.root))[index];
-                if !entry.is_unused() {
-                    release(entry.addr(), 2);
-                }
-            }
+            for_each_own(self.root, |entry| release(entry.addr(), 2));
             frame::release_table(self.root, || {});
         }
     }
 }
 
 /// Clears W in an entry that another core may be copying, or its hardware walking.
-fn clear_writable(entry: &mut PageTableEntry) {
+pub(super) fn clear_writable(entry: &mut PageTableEntry) {
     let word = core::ptr::from_mut(entry).cast::<AtomicU64>();
     // SAFETY: an entry is one aligned word.
     unsafe { (*word).fetch_and(!Flags::WRITABLE.bits(), Ordering::AcqRel) };
 }
 
-/// Makes the table below `entry`, of `level`, this tree's own: copies it if others
+/// Makes the table below entry `slot` of `parent`, of `level`, this tree's own: copies it if others
 /// refer to it too. The copy maps what the table did, so no translation changes; but a
 /// core that walked the table may go on from there until it flushes. One page does that
 /// (see [`super::tlb`]): `address`, which the table maps.
 fn make_own(
-    entry: &mut PageTableEntry,
+    parent: PhysAddr,
+    slot: usize,
     level: u32,
     address: usize,
     gather: &mut Gather,
 ) -> Result<(), OutOfMemory> {
+    // SAFETY: this tree's own table, made so by the caller.
+    let entry = unsafe { &mut (&mut *table_at(parent))[slot] };
     let old = entry.addr();
+    if is_borrowed(entry) {
+        // All its entries are borrowed too, and none has W: the bytes are the copy.
+        // SAFETY: the template keeps the table, which nobody changes.
+        let copy = unsafe { Frame::copy_of(old, FrameUse::PageTable) }?;
+        entry.set_addr(copy.into_entry(), UPPER);
+        // SAFETY: as above.
+        unsafe { note_own(parent, slot) };
+        gather.note_narrowed(address, address + 1);
+        TEMPLATE_TABLES_COPIED.add(1);
+        return Ok(());
+    }
     // SAFETY: `entry` refers to it.
     if unsafe { Frame::references_of(old) } == 1 {
         if !entry.flags().contains(Flags::WRITABLE) {
@@ -320,10 +383,13 @@ fn make_own(
                 to[index].set_unused();
                 continue;
             }
-            Frame::add_reference(from[index].addr());
-            clear_writable(&mut from[index]);
+            if !is_borrowed(&from[index]) {
+                Frame::add_reference(from[index].addr());
+                clear_writable(&mut from[index]);
+            }
             to[index] = from[index].clone();
         }
+        frame::add_groups(copy.physical(), frame::groups_of(old));
     }
     entry.set_addr(copy.into_entry(), UPPER);
     gather.take_table(old, level, address, address + 1);
@@ -343,7 +409,7 @@ fn restrict_children(table: PhysAddr) {
 }
 
 fn unmap_in(
-    table: *mut PageTable,
+    table: PhysAddr,
     level: u32,
     base: usize,
     start: usize,
@@ -353,25 +419,29 @@ fn unmap_in(
     let (first, last) = (index(start, level), index(end - 1, level));
     for slot in first..=last {
         // SAFETY: this tree's own table, made so by the caller.
-        let entry = unsafe { &mut (&mut *table)[slot] };
+        let entry = unsafe { &mut (&mut *table_at(table))[slot] };
         if entry.is_unused() {
             continue;
         }
         let from = base + slot * span(level);
         let to = from + span(level);
-        if level == 0 {
+        let is_whole = start <= from && to <= end;
+        if is_whole && is_borrowed(entry) {
+            gather.note_narrowed(from, to);
+            entry.set_unused();
+        } else if level == 0 {
             let physical = entry.addr();
             entry.set_unused();
             // SAFETY: the entry is gone; the frame is kept until the flush.
             gather.take_frame(from, unsafe { Frame::from_entry(physical) });
-        } else if start <= from && to <= end {
+        } else if is_whole {
             gather.take_table(entry.addr(), level - 1, from, to);
             entry.set_unused();
         } else {
             let (inner_start, inner_end) = (start.max(from), end.min(to));
-            make_own(entry, level - 1, inner_start, gather)?;
+            make_own(table, slot, level - 1, inner_start, gather)?;
             unmap_in(
-                table_at(entry.addr()),
+                entry.addr(),
                 level - 1,
                 from,
                 inner_start,
@@ -384,7 +454,7 @@ fn unmap_in(
 }
 
 fn change_in(
-    table: *mut PageTable,
+    table: PhysAddr,
     level: u32,
     base: usize,
     start: usize,
@@ -395,7 +465,7 @@ fn change_in(
     let (first, last) = (index(start, level), index(end - 1, level));
     for slot in first..=last {
         // SAFETY: this tree's own table, made so by the caller.
-        let entry = unsafe { &mut (&mut *table)[slot] };
+        let entry = unsafe { &mut (&mut *table_at(table))[slot] };
         if entry.is_unused() {
             continue;
         }
@@ -404,9 +474,9 @@ fn change_in(
             change(from, entry);
         } else {
             let (inner_start, inner_end) = (start.max(from), end.min(from + span(level)));
-            make_own(entry, level - 1, inner_start, gather)?;
+            make_own(table, slot, level - 1, inner_start, gather)?;
             change_in(
-                table_at(entry.addr()),
+                entry.addr(),
                 level - 1,
                 from,
                 inner_start,
@@ -420,11 +490,34 @@ fn change_in(
 }
 
 impl Tables {
+    /// Pages that this tree has a reference to, and tables that are its own.
+    #[must_use]
+    pub fn count_own(&self) -> u64 {
+        let mut count = 1;
+        // SAFETY: the tree is borrowed, and nobody changes a table that it shares.
+        unsafe { for_each_own(self.root, |entry| count += count_own_in(entry.addr(), 2)) };
+        count
+    }
+
     /// Pages mapped in `[start, end)`.
     #[must_use]
     pub fn count(&mut self, start: usize, end: usize) -> u64 {
         count_in(table_at(self.root), 3, 0, start, end)
     }
+}
+
+fn count_own_in(table: PhysAddr, level: u32) -> u64 {
+    let mut count = 1;
+    // SAFETY: a table of a tree that is borrowed.
+    unsafe {
+        for_each_own(table, |entry| {
+            count += match level {
+                0 => 1,
+                _ => count_own_in(entry.addr(), level - 1),
+            };
+        });
+    }
+    count
 }
 
 fn count_in(table: *mut PageTable, level: u32, base: usize, start: usize, end: usize) -> u64 {

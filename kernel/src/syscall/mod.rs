@@ -3,6 +3,7 @@
 //! Each file holds a group and its part of the table. What no group knows is `ENOSYS`,
 //! counted, and named once in the log.
 
+pub mod channel;
 pub mod control_message;
 pub mod credentials;
 pub mod epoll;
@@ -18,6 +19,7 @@ pub mod schedule;
 pub mod signal;
 pub mod socket;
 pub mod socket_message;
+pub mod spawn;
 pub mod system;
 mod tables;
 pub mod time;
@@ -92,7 +94,7 @@ pub fn is_long(frame: &TrapFrame) -> bool {
 /// A group's part of the table: None where it does not know the number.
 type Group = fn(u32, [usize; 6]) -> Option<Result<usize>>;
 
-const GROUPS: [Group; 17] = [
+const GROUPS: [Group; 16] = [
     process::dispatch,
     time::dispatch,
     file::dispatch,
@@ -109,7 +111,6 @@ const GROUPS: [Group; 17] = [
     socket::dispatch,
     timers::dispatch,
     system::dispatch,
-    roentgen::dispatch,
 ];
 
 /// The index in [`GROUPS`], plus one, of the group that knows a number; 0: not asked yet.
@@ -117,6 +118,9 @@ const GROUPS: [Group; 17] = [
 static KNOWN: [AtomicU8; 512] = [const { AtomicU8::new(0) }; 512];
 
 fn carry_out(number: u32, args: [usize; 6], frame: &mut TrapFrame) -> Option<Result<usize>> {
+    if number as usize >= roentgen_abi::syscall::BASE {
+        return Some(roentgen::carry_out(number, args, frame));
+    }
     match process::dispatch_on_frame(number, args, frame) {
         process::OnFrame::Done(result) => return Some(result),
         process::OnFrame::FrameReplaced => return None,

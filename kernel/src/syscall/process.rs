@@ -396,6 +396,10 @@ fn prctl([option, argument, length, rest @ .., _]: [usize; 6]) -> Result<usize> 
             user::copy_out(argument, &name)?;
             Ok(0)
         }
+        prctl::PR_GET_TID_ADDRESS => {
+            user::write(argument, &task::current().clear_on_exit())?;
+            Ok(0)
+        }
         prctl::PR_GET_AUXV => {
             if rest != [0, 0] {
                 return Err(Errno::EINVAL);

@@ -1,29 +1,47 @@
-//! Roentgen's own calls (`roentgen_abi::syscall`).
+//! Roentgen's own calls (`roentgen_abi::syscall`): the table of all of them, and those
+//! that tell what the machine is doing.
 
 use core::fmt::Write;
 
-use roentgen_abi::syscall::{RG_CORES, RG_COUNTERS, RG_MEMORY, RG_THREADS, RG_VERSION, VERSION};
+use roentgen_abi::syscall::{
+    RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FINISH, RG_FREEZE,
+    RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS, RG_RECEIVE, RG_SEND, RG_SPAWN, RG_THREADS,
+    RG_VERSION, VERSION,
+};
 
-use super::tables;
+use super::{channel, spawn, tables, unknown};
 use crate::counters;
+use crate::cpu::entry::TrapFrame;
 use crate::errno::Result;
 use crate::memory::frame;
 use crate::memory::{kernel_map, user};
-use crate::task::{futex, process};
+use crate::task::{self, futex, process};
 
-pub(super) fn dispatch(number: u32, [buffer, size, ..]: [usize; 6]) -> Option<Result<usize>> {
-    Some(match number as usize {
+pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Result<usize> {
+    let [buffer, size, ..] = args;
+    match number as usize {
         RG_VERSION => Ok(VERSION as usize),
         RG_MEMORY => memory(buffer, size),
         RG_COUNTERS => write_text(&counters(), buffer, size),
         RG_CORES => write_text(&tables::cores(), buffer, size),
         RG_THREADS => write_text(&tables::threads(), buffer, size),
-        _ => return None,
-    })
+        RG_CHANNEL => channel::create(args),
+        RG_CHANNEL_END => channel::further_end(args),
+        RG_CHANNEL_CLOSE => channel::close(args),
+        RG_SEND => channel::send(args),
+        RG_RECEIVE => channel::receive(args),
+        RG_FREEZE => spawn::freeze(args, frame),
+        RG_SPAWN => spawn::spawn(args, frame),
+        RG_PAYLOAD => spawn::payload(args),
+        RG_FINISH => spawn::finish(args),
+        RG_JOIN => spawn::join(args),
+        RG_PROCESS => spawn::process(args),
+        _ => unknown::answer(number, &task::current()),
+    }
 }
 
 /// Writes as much of a text as there is room for; its whole length.
-fn write_text(text: &str, buffer: usize, size: usize) -> Result<usize> {
+pub(super) fn write_text(text: &str, buffer: usize, size: usize) -> Result<usize> {
     user::copy_out(buffer, &text.as_bytes()[..text.len().min(size)])?;
     Ok(text.len())
 }

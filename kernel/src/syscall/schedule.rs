@@ -83,9 +83,13 @@ fn getaffinity([id, size, to, ..]: [usize; 6]) -> Result<usize> {
     Ok(needed)
 }
 
-fn setaffinity([id, size, from, ..]: [usize; 6]) -> Result<usize> {
+/// Reads a mask of `size` bytes.
+///
+/// # Errors
+/// `EFAULT`.
+pub(super) fn read_mask(from: usize, size: usize) -> Result<Affinity> {
     let mut bytes = [0; size_of::<Affinity>()];
-    let length = (size as u32 as usize).min(bytes.len());
+    let length = size.min(bytes.len());
     user::copy_in(from, &mut bytes[..length])?;
     let mut affinity: Affinity = [0; cpu::MAX_CORES / 64];
     for (word, chunk) in affinity.iter_mut().zip(bytes.chunks_exact(8)) {
@@ -93,14 +97,29 @@ fn setaffinity([id, size, from, ..]: [usize; 6]) -> Result<usize> {
         raw.copy_from_slice(chunk);
         *word = u64::from_le_bytes(raw);
     }
+    Ok(affinity)
+}
+
+/// Whether a thread may run where `affinity` says.
+///
+/// # Errors
+/// `EINVAL` where no core of it is up.
+pub(super) fn check_mask(affinity: &Affinity) -> Result<()> {
+    let is_any_up = (0..cpu::count()).any(|core| affinity[core / 64] & (1 << (core % 64)) != 0);
+    if is_any_up {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL)
+    }
+}
+
+fn setaffinity([id, size, from, ..]: [usize; 6]) -> Result<usize> {
+    let affinity = read_mask(from, size as u32 as usize)?;
     let thread = thread_of_any(id)?;
     if !may_decide_about(&thread) {
         return Err(Errno::EPERM);
     }
-    let is_any_up = (0..cpu::count()).any(|core| affinity[core / 64] & (1 << (core % 64)) != 0);
-    if !is_any_up {
-        return Err(Errno::EINVAL);
-    }
+    check_mask(&affinity)?;
     thread.set_affinity(affinity);
     if core::ptr::eq(&*thread, &*task::current()) {
         // Leaves at once, if this core is no longer among them.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use linux_raw_sys::general as linux;
 
 use super::process::{self, Process};
+use super::template::Registers;
 use super::thread::Thread;
 use super::{exit, scheduler};
 use crate::cpu::control;
@@ -89,6 +90,12 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
         child_process.replace_files(Arc::new(FdTable::default()));
         return Err(error);
     }
+    if let Some(account) = parent.process().account().filter(|_| !is_thread)
+        && let Err(error) = child_process.join_account(account)
+    {
+        child_process.replace_files(Arc::new(FdTable::default()));
+        return Err(error);
+    }
 
     // Stored before either side can run on.
     if has(flags, linux::CLONE_PARENT_SETTID) {
@@ -138,7 +145,7 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
 }
 
 /// `RLIMIT_NPROC` counts the threads of a user, and does not count for the superuser.
-fn check_count(process: &Process) -> Result<()> {
+pub(super) fn check_count(process: &Process) -> Result<()> {
     let (limit, _) = process.limit(linux::RLIMIT_NPROC);
     let user = process.credentials().uid;
     if user == 0 || process::thread_count() as u64 <= limit {
@@ -155,7 +162,7 @@ fn check_count(process: &Process) -> Result<()> {
     Ok(())
 }
 
-fn new_process(id: u32, parent: &Thread, request: &Request) -> Result<Arc<Process>> {
+pub(super) fn new_process(id: u32, parent: &Thread, request: &Request) -> Result<Arc<Process>> {
     let old = parent.process();
     let flags = request.flags;
     let space = if has(flags, linux::CLONE_VM) {
@@ -187,48 +194,54 @@ fn new_process(id: u32, parent: &Thread, request: &Request) -> Result<Arc<Proces
     Ok(process)
 }
 
-fn new_thread(
+/// The registers of the current thread, whose call `frame` is.
+///
+/// # Errors
+/// `EINVAL` for one that never was in user mode.
+pub(super) fn registers(thread: &Thread, frame: &TrapFrame) -> Result<Registers> {
+    let off = InterruptsOff::new();
+    // SAFETY: the current thread's own context, interrupts off.
+    let fpu = match unsafe { &mut thread.context().fpu } {
+        Some(fpu) => {
+            fpu.save();
+            fpu.duplicate()
+        }
+        None => return Err(Errno::EINVAL),
+    };
+    Ok(Registers {
+        frame: *frame,
+        fpu,
+        bases: (
+            crate::cpu::this(&off).user_fs(&off),
+            control::kernel_gs_base(),
+        ),
+    })
+}
+
+pub(super) fn new_thread(
     id: u32,
     process: &Arc<Process>,
     parent: &Thread,
     request: &Request,
     frame: &TrapFrame,
 ) -> Result<Arc<Thread>> {
-    let mut child_frame = *frame;
-    child_frame.rax = 0;
+    let mut registers = registers(parent, frame)?;
+    registers.frame.rax = 0;
     if request.stack != 0 {
-        child_frame.rsp = request.stack as u64;
+        registers.frame.rsp = request.stack as u64;
     }
-    let (fpu, fs, gs) = {
-        let off = InterruptsOff::new();
-        // SAFETY: the current thread's own context, interrupts off.
-        let fpu = match unsafe { &mut parent.context().fpu } {
-            Some(fpu) => {
-                fpu.save();
-                fpu.duplicate()
-            }
-            None => return Err(Errno::EINVAL),
-        };
-        (
-            fpu,
-            crate::cpu::this(&off).user_fs(&off),
-            control::kernel_gs_base(),
-        )
-    };
-    let fs = if has(request.flags, linux::CLONE_SETTLS) {
-        request.tls
-    } else {
-        fs
-    };
-    if fs as usize >= user::USER_END {
+    if has(request.flags, linux::CLONE_SETTLS) {
+        registers.bases.0 = request.tls;
+    }
+    if registers.bases.0 as usize >= user::USER_END {
         return Err(Errno::EPERM);
     }
     let thread = Thread::new_user(
         id,
         process.clone(),
-        child_frame,
-        fpu,
-        (fs, gs),
+        registers.frame,
+        registers.fpu,
+        registers.bases,
         parent.name(),
     )?;
     thread
@@ -254,7 +267,7 @@ fn store_pidfd(child: &Arc<Process>, parent: &Thread, address: usize) -> Result<
 }
 
 /// Stores the child's id in its own memory, which is not loaded here.
-fn store_in_child(process: &Arc<Process>, address: usize, id: u32) {
+pub(super) fn store_in_child(process: &Process, address: usize, id: u32) {
     use crate::memory::area::Protection;
     if !address.is_multiple_of(4) || !user::is_user_range(address, 4) {
         return;

@@ -3,7 +3,10 @@
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use linux_raw_sys::general as linux;
+
 use super::process::{self, NOT_ENDING, Process};
+use super::spawn::Spawned;
 use super::{futex, scheduler, signal, wait};
 use crate::fs::{FdTable, tty};
 use crate::memory::{loaded, user};
@@ -91,6 +94,13 @@ fn end_process(process: &Arc<Process>) {
     orphan_children(process);
 
     let parent = process.parent();
+    if let Some(account) = process.account() {
+        account.leave(process);
+    }
+    if let Some(spawned) = process.spawned() {
+        end_spawned(process, spawned, parent);
+        return;
+    }
     process.is_zombie.store(true, Ordering::Release);
     process.self_events.wake_all();
     match parent {
@@ -106,9 +116,25 @@ fn end_process(process: &Arc<Process>) {
     }
 }
 
+/// The end of a spawned process: nobody waits for it as for a child.
+fn end_spawned(process: &Process, spawned: &Spawned, parent: Option<Arc<Process>>) {
+    drop(spawned.take_payload());
+    let is_killed = process.wait_status() == wait::status_of_signal(linux::SIGKILL);
+    if let Some(account) = process.account().filter(|_| is_killed) {
+        spawned.note_limit(account.ended_by());
+    }
+    if let Some(parent) = parent {
+        parent
+            .children
+            .add(process.usage() + process.children_usage());
+    }
+    process::forget(process.id());
+    process.is_zombie.store(true, Ordering::Release);
+    process.self_events.wake_all();
+}
+
 /// Whether the parent said that it will never wait: its children vanish by themselves.
 fn ignores_children(parent: &Process) -> bool {
-    use linux_raw_sys::general as linux;
     let action = parent.signals().action(linux::SIGCHLD);
     action.handler == signal::IGNORE || action.flags & u64::from(linux::SA_NOCLDWAIT) != 0
 }

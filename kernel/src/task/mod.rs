@@ -1,5 +1,6 @@
 //! Threads and processes.
 
+pub mod account;
 pub mod check;
 pub mod clone;
 pub mod credentials;
@@ -11,6 +12,8 @@ pub mod oom;
 pub mod process;
 pub mod scheduler;
 pub mod signal;
+pub mod spawn;
+pub mod template;
 pub mod thread;
 pub mod usage;
 pub mod wait;

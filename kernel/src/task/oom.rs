@@ -1,12 +1,15 @@
-//! Memory has run out under a page fault: which process pays.
+//! Memory has run out under a page fault: which tree of processes pays.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
+use roentgen_abi::spawn::LIMIT_MACHINE;
 
 use super::process::{self, Process};
 use super::thread::Thread;
+use crate::first_process;
 use crate::sync::{IrqLock, WaitQueue};
 use crate::time::Instant;
 
@@ -16,23 +19,36 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a thread waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(1);
 
+crate::counters! {
+    /// Trees of processes that were ended because the machine had no memory.
+    static TREES = "out_of_memory_kills";
+}
+
 /// The first process ends the machine with itself: it must be so many times as large as
 /// the others to be chosen.
 const FIRST_PROCESS_BONUS: u64 = 4;
 
-/// Whose end was asked for last, and when.
+/// The tree whose end was asked for last, and when.
 static VICTIM: IrqLock<Option<(u32, Instant)>> = IrqLock::new(None);
 
 /// Sees to it that memory becomes free, or that the current thread's process ends; then
 /// the fault may be tried again. No locks are held.
 pub fn relieve(thread: &Thread) {
     if !is_underway() {
-        let Some(victim) = choose() else {
+        let Some(tree) = choose() else {
             return;
         };
-        *VICTIM.lock() = Some((victim.id(), Instant::now()));
-        crate::warn!("process {} ends: out of memory", victim.id());
-        victim.send_signal(linux::SIGKILL);
+        *VICTIM.lock() = Some((tree, Instant::now()));
+        let mut count = 0;
+        for process in members(tree) {
+            if let Some(spawned) = process.spawned() {
+                spawned.note_limit(LIMIT_MACHINE);
+            }
+            process.send_signal(linux::SIGKILL);
+            count += 1;
+        }
+        TREES.add(1);
+        crate::warn!("out of memory: process {tree} ends, and what it started ({count} in all)");
     }
     if !thread.process().is_ending() {
         let _ = WaitQueue::new().wait_until(Some(Instant::now() + PAUSE), || None::<()>);
@@ -44,24 +60,30 @@ fn is_underway() -> bool {
     let Some((id, since)) = *VICTIM.lock() else {
         return false;
     };
-    let has_memory = process::find(id).is_some_and(|process| process.try_space().is_some());
+    let has_memory = members(id).any(|process| process.try_space().is_some());
     has_memory && Instant::now().since(since) < PATIENCE
 }
 
-/// The process with the most memory, of equals the youngest.
-fn choose() -> Option<Arc<Process>> {
-    process::all()
+/// The id of the tree ([`Process::tree`]) with the most memory, of equals the youngest.
+fn choose() -> Option<u32> {
+    let mut trees = BTreeMap::new();
+    for process in process::all() {
+        if let Some(space) = process.try_space().filter(|_| !process.is_ending()) {
+            *trees.entry(process.tree()).or_insert(0) += space.own_pages();
+        }
+    }
+    let weight = |tree, pages| match tree == first_process::id() {
+        true => pages / FIRST_PROCESS_BONUS,
+        false => pages,
+    };
+    trees
         .into_iter()
-        .filter(|process| !process.is_ending())
-        .filter_map(|process| {
-            let resident = process.try_space()?.statm().resident;
-            let weight = if process.id() == crate::first_process::id() {
-                resident / FIRST_PROCESS_BONUS
-            } else {
-                resident
-            };
-            Some(((weight, process.id()), process))
-        })
-        .max_by_key(|(rank, _)| *rank)
-        .map(|(_, process)| process)
+        .max_by_key(|(tree, pages)| (weight(*tree, *pages), *tree))
+        .map(|(tree, _)| tree)
+}
+
+/// The processes of a tree.
+fn members(tree: u32) -> impl Iterator<Item = Arc<Process>> {
+    let all = process::all().into_iter();
+    all.filter(move |process| process.tree() == tree)
 }

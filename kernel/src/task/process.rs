@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use linux_raw_sys::general as linux;
+use spin::Once;
 
+use super::account::Account;
 use super::credentials::Credentials;
 use super::signal::cpu_timers::CpuTimers;
 use super::signal::{ProcessSignals, SigInfo};
+use super::spawn::Spawned;
 use super::thread::Thread;
 use super::usage::{Usage, UsageSum};
 use crate::errno::{Errno, Result};
+use crate::first_process;
 use crate::fs::path::Location;
 use crate::fs::{FdTable, FsContext, OpenFile};
 use crate::memory::space::AddressSpace;
@@ -111,6 +115,11 @@ pub struct Process {
     pub(super) has_executed: AtomicBool,
     /// Id of the thread whose `execve` ends all others; 0: none.
     pub(super) exec_owner: AtomicU32,
+    spawned: Once<Box<Spawned>>,
+    /// What it and others may use together; None: what there is.
+    account: Once<Arc<Account>>,
+    /// The process below the first one that it descends from, or itself.
+    tree: u32,
 }
 
 /// All processes that are not reaped yet. Taken from interrupt handlers (^C).
@@ -217,7 +226,12 @@ impl Process {
         fs: Arc<FsContext>,
         parent: Weak<Self>,
     ) -> Arc<Self> {
-        let parent_id = parent.upgrade().map_or(INIT_ID, |parent| parent.id);
+        let maker = parent.upgrade();
+        let parent_id = maker.as_ref().map_or(INIT_ID, |parent| parent.id);
+        let tree = match maker {
+            Some(maker) if maker.id != first_process::id() => maker.tree(),
+            _ => id,
+        };
         Arc::new(Self {
             id,
             parent_id: AtomicU32::new(parent_id),
@@ -249,7 +263,49 @@ impl Process {
             real_timer: IrqLock::new(None),
             has_executed: AtomicBool::new(false),
             exec_owner: AtomicU32::new(0),
+            spawned: Once::new(),
+            account: Once::new(),
+            tree,
         })
+    }
+
+    /// What it has as a spawned process; None for others.
+    #[must_use]
+    pub fn spawned(&self) -> Option<&Spawned> {
+        self.spawned.get().map(|spawned| &**spawned)
+    }
+
+    /// It is a spawned process; before it begins.
+    pub(super) fn set_spawned(&self, spawned: Spawned) {
+        self.spawned.call_once(|| Box::new(spawned));
+    }
+
+    /// What it and others may use together.
+    #[must_use]
+    pub fn account(&self) -> Option<&Arc<Account>> {
+        self.account.get()
+    }
+
+    /// It is in this account from now on; before it begins.
+    ///
+    /// # Errors
+    /// `EAGAIN`: the account has ended.
+    pub(super) fn join_account(self: &Arc<Self>, account: &Arc<Account>) -> Result<()> {
+        account.join(self)?;
+        self.account.call_once(|| account.clone());
+        Ok(())
+    }
+
+    /// The id of the process below the first one that it descends from, or its own.
+    #[must_use]
+    pub fn tree(&self) -> u32 {
+        self.tree
+    }
+
+    /// Its wait status, once it is ending.
+    #[must_use]
+    pub fn wait_status(&self) -> u32 {
+        self.ending.load(Ordering::Acquire) as u32
     }
 
     /// Process id.
@@ -261,6 +317,10 @@ impl Process {
     /// The parent's id; [`INIT_ID`] for the first process and for orphans.
     #[must_use]
     pub fn parent_id(&self) -> u32 {
+        // Whoever spawned it has it in no list, to tell it of the end.
+        if self.spawned().is_some() && self.parent().is_none_or(|parent| parent.is_zombie()) {
+            return INIT_ID;
+        }
         self.parent_id.load(Ordering::Relaxed)
     }
 

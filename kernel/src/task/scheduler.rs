@@ -25,7 +25,7 @@ use super::check;
 use super::process::Process;
 use super::thread::Thread;
 use crate::cpu::{self, Core, control, interrupts, switch};
-use crate::memory::loaded;
+use crate::memory::{frame, loaded};
 use crate::sync::InterruptsOff;
 use crate::time::{self, Instant};
 
@@ -241,6 +241,33 @@ impl CoreScheduler {
             process.cpu_timers().expire(&process);
             self.time_cpu_timers(off);
         }
+        self.look_at_account(off);
+    }
+
+    /// Whether the current thread's account has CPU time left, if it has a limit.
+    fn look_at_account(&self, off: &InterruptsOff) {
+        let Some(thread) = self.own(off).current.clone() else {
+            return;
+        };
+        if let Some(account) = thread.process().account() {
+            account.settle(&thread);
+            account.look();
+            self.time_account(off);
+        }
+    }
+
+    /// Times the next look at the current thread's account.
+    fn time_account(&self, off: &InterruptsOff) {
+        let own = self.own(off);
+        let account = own
+            .current
+            .as_ref()
+            .and_then(|thread| thread.process().account());
+        if let Some(look) = account.and_then(|account| account.next_look()) {
+            let first = own.cpu_timer_look.map_or(look, |other| other.min(look));
+            own.cpu_timer_look = Some(first);
+            interrupts::arm_timer_for(first, off);
+        }
     }
 
     /// Times the next look at the CPU timers of the current thread's process, if it has
@@ -438,6 +465,15 @@ fn switch_to(
     // SAFETY: `previous` runs here, and `next` nowhere: it was picked, or is this core's
     // idle thread.
     let (from, to) = unsafe { (previous.context(), next.context()) };
+    if let Some(account) = previous.process().account() {
+        account.settle(&previous);
+    }
+    let ledger = next
+        .process()
+        .account()
+        .and_then(|account| account.ledger_pointer());
+    // SAFETY: its process keeps it, and the thread that is `current` its process.
+    unsafe { frame::charge_to(ledger, off) };
     if let Some(fpu) = &mut from.fpu {
         fpu.save();
         from.user_fs = core.user_fs(off);
@@ -474,6 +510,7 @@ fn switch_to(
     own.previous = Some((previous, reason));
     scheduler.time_quantum(off);
     scheduler.time_cpu_timers(off);
+    scheduler.time_account(off);
     // SAFETY: interrupts are off; `next` is suspended and only this core resumes it;
     // `previous` is kept alive by `own.previous` until it is off this stack.
     unsafe { switch::roentgen_switch(save, stack) };

@@ -1,7 +1,7 @@
 //! A thread: a kernel stack, a register state, and a place in a process.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
@@ -71,6 +71,8 @@ pub struct Thread {
     pub(super) own_usage: OwnUsage,
     /// What it was given as its policy: `SCHED_…`, maybe with `SCHED_RESET_ON_FORK`.
     policy: AtomicU32,
+    /// How much of what it ran is in its process's account, in nanoseconds.
+    pub(super) settled: AtomicU64,
     /// For the check that it runs on one core at most.
     pub(super) runs_on: RunsOn,
 }
@@ -158,6 +160,7 @@ impl Thread {
             name: IrqLock::new(name),
             own_usage: OwnUsage::default(),
             policy: AtomicU32::new(linux::SCHED_NORMAL),
+            settled: AtomicU64::new(0),
             runs_on: RunsOn::default(),
         })
     }
@@ -404,6 +407,12 @@ impl Thread {
     /// Sets its robust futex list.
     pub fn set_robust_list(&self, list: RobustList) {
         *self.robust_list.lock() = list;
+    }
+
+    /// Where it clears and wakes when it ends; 0: nowhere.
+    #[must_use]
+    pub fn clear_on_exit(&self) -> usize {
+        self.clear_on_exit.load(Ordering::Relaxed)
     }
 
     /// Where to clear and wake when the thread ends.

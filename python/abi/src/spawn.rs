@@ -14,7 +14,7 @@ pub const UNLIMITED: u64 = u64::MAX;
 pub struct Spawn {
     /// A template's descriptor, or [`SELF`].
     pub template: i32,
-    /// Nice value, -20 to 19.
+    /// Added to the caller's nice value, -39 to 39; below 0 for the superuser alone.
     pub nice: i32,
     /// Address of a mask of cores as `sched_setaffinity`'s; 0: the caller's mask.
     pub affinity: u64,
@@ -36,6 +36,10 @@ pub struct Spawn {
     pub descriptors: u64,
     /// How many.
     pub descriptor_count: u64,
+    /// Where its id is stored in its memory, and cleared at its end, as `CLONE_CHILD_SETTID`
+    /// and `CLONE_CHILD_CLEARTID` do; 0: nowhere. For a clone of the caller: a template has
+    /// its own.
+    pub id_address: u64,
     /// What it is given; it asks by `RG_PAYLOAD`.
     pub payload: Message,
 }

@@ -66,11 +66,13 @@ pub const RG_SEND: usize = BASE + 8;
 /// `message`, and the message is still inside); `EMFILE`, `ENOMEM` (it is still inside).
 pub const RG_RECEIVE: usize = BASE + 9;
 
-/// `freeze(kept: *const i32, count: usize, template: *mut i32) -> 1`, and 0 in each process
-/// that is spawned from it: makes a template of the calling process, and stores a descriptor
+/// `freeze(kept: *const i32, count: usize, template: *mut i32, id: *mut u32) -> 1`, and 0 in
+/// each process that is spawned from it: makes a template of the calling process, and stores a descriptor
 /// for it. A template is an immutable image, shared copy-on-write: memory, registers, signal
 /// actions, and the `count` descriptors in `kept`; every other descriptor must be closed
-/// first. Where shared memory was mapped, the same is mapped again.
+/// first. Where shared memory was mapped, the same is mapped again. In a spawned process its
+/// id stands at `id`, where that is not null, and is cleared at its end, as with
+/// `CLONE_CHILD_SETTID` and `CLONE_CHILD_CLEARTID`.
 ///
 /// Errors: `EBUSY` (more than one thread), `EEXIST` (an open descriptor is not in `kept`),
 /// `EBADF` (one in `kept` is not open), `EFAULT`, `EMFILE`, `ENOMEM`.

@@ -53,12 +53,18 @@ bugs! {
     WritableFork = "writable-fork";
     /// A page that several spaces share is written in place.
     SharedWrite = "shared-write";
+    /// A page that belongs to a template is written in place.
+    TemplateWrite = "template-write";
     /// A fresh page has what was in its frame.
     DirtyFrames = "dirty-frames";
     /// Frames that are unmapped are never free again.
     LeakedFrames = "leaked-frames";
     /// A reader that makes room tells no writer.
     SilentPipe = "silent-pipe";
+    /// A message that is sent, or a place that is free, is told to nobody.
+    SilentChannel = "silent-channel";
+    /// A page that moves to another process stays writable for its sender.
+    WritableMessage = "writable-message";
     /// A mutex that is opened tells nobody.
     SilentMutex = "silent-mutex";
     /// A timer that is armed for an earlier moment than the first one is not told to the

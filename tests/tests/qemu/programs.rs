@@ -79,11 +79,30 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
     ),
 ];
 
+/// Programs of calls that only this kernel has: they look themselves.
+const OURS: &[(&str, &str)] = &[
+    (
+        "spawning",
+        "templates, and what is spawned from them, are as they should be and leave nothing",
+    ),
+    (
+        "limits",
+        "memory, CPU time and deadlines end a process and all that it started",
+    ),
+];
+
 pub fn add(mut tier: Tier) -> Tier {
     for (name, link, promise) in PROGRAMS.iter().copied() {
         tier = tier.test(format!("programs: {name}: {promise}"), move || {
             let differences = differences(name, link, LIMIT).unwrap();
             assert!(differences.is_empty(), "\n{differences}");
+        });
+    }
+    for (name, promise) in OURS.iter().copied() {
+        tier = tier.test(format!("programs: {name}: {promise}"), move || {
+            let program = compile(name, Link::Static).unwrap();
+            let text = printed(machine(&program, &[]).unwrap().smp(4).timeout(LIMIT));
+            assert!(!text.is_empty() && !text.contains("WRONG"), "{text}");
         });
     }
     for (cores, lives) in [(1, "24"), (4, "64"), (16, "48")] {

@@ -1,0 +1,215 @@
+//! Frozen address spaces: the memory of a template.
+//!
+//! Freezing makes a tree of tables of its own over the frames of a space, each with a
+//! reference, and marks every entry of it [`BORROWED`]. Nothing in it changes ever after,
+//! so a space that is made from it begins with one copy: that of the top-level table. What
+//! such a space writes it copies first, page by page and table by table, and a copied table
+//! needs no counting: what its entries refer to is kept by the [`FrozenSpace`], which the
+//! space keeps. So what a start costs does not depend on how much memory was frozen, and
+//! neither does what it leaves to count back at its end.
+//!
+//! Not frozen: pages of shared mappings (a space finds them in the object again), and what
+//! `madvise(2)` keeps from children.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use x86_64::PhysAddr;
+use x86_64::structures::paging::PageTableFlags as Flags;
+
+use super::PAGE_SIZE;
+use super::area::{Area, AreaMap, AtFork};
+use super::frame::{self, Frame, FrameUse, OutOfMemory};
+use super::space::{AddressSpace, Layout, new_translations};
+use super::tables::{BORROWED, Gather, Tables, UPPER, USER_TOP, clear_writable, span, table_at};
+use crate::errno::Result;
+
+/// The user half of a tree of tables that never changes.
+struct FrozenTables {
+    root: PhysAddr,
+    /// Tables in it, the top one among them.
+    table_count: u64,
+    /// Pages that it maps.
+    page_count: u64,
+}
+
+/// The memory of a template.
+pub struct FrozenSpace {
+    tables: FrozenTables,
+    areas: Arc<AreaMap>,
+    break_start: usize,
+    break_end: usize,
+    mmap_top: usize,
+}
+
+impl FrozenTables {
+    /// What `from` maps, but for `left_out` (disjoint, by address). Takes the write
+    /// permission away in `from`: whoever runs there must flush, also after an error.
+    fn of(from: &mut Tables, left_out: &[Range<usize>]) -> core::result::Result<Self, OutOfMemory> {
+        let root = Frame::allocate_zeroed(FrameUse::PageTable)?.into_entry();
+        let mut frozen = Self {
+            root,
+            table_count: 1,
+            page_count: 0,
+        };
+        // Where there is no frame on the way, what is there goes with `frozen`.
+        frozen.fill(root, from.root, 3, 0, left_out)?;
+        Ok(frozen)
+    }
+
+    /// Fills table `to`, of zeros, with what `from` maps from `base` on.
+    fn fill(
+        &mut self,
+        to: PhysAddr,
+        from: PhysAddr,
+        level: u32,
+        base: usize,
+        left_out: &[Range<usize>],
+    ) -> core::result::Result<(), OutOfMemory> {
+        let slots = if level == 3 { USER_TOP } else { 512 };
+        for slot in 0..slots {
+            // SAFETY: a table of the space that is frozen, whose lock the caller holds; the
+            // references do not outlive the round.
+            let source = unsafe { &mut (&mut *table_at(from))[slot] };
+            if source.is_unused() {
+                continue;
+            }
+            // SAFETY: a table that nobody but this function knows yet.
+            let target = unsafe { &mut (&mut *table_at(to))[slot] };
+            let address = base + slot * span(level);
+            if level > 0 {
+                let table = Frame::allocate_zeroed(FrameUse::PageTable)?.into_entry();
+                self.table_count += 1;
+                target.set_addr(table, UPPER.difference(Flags::WRITABLE) | BORROWED);
+                self.fill(table, source.addr(), level - 1, address, left_out)?;
+                continue;
+            }
+            if left_out.iter().any(|range| range.contains(&address)) {
+                continue;
+            }
+            if source.flags().contains(Flags::WRITABLE) {
+                clear_writable(source);
+            }
+            // SAFETY: `source` refers to the frame, or the template does that it borrows
+            // from, which the space keeps.
+            unsafe { Frame::add_reference(source.addr()) };
+            target.set_addr(source.addr(), source.flags() | BORROWED);
+            self.page_count += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for FrozenTables {
+    /// No space borrows from it any more.
+    fn drop(&mut self) {
+        // SAFETY: every space that had these frames in its tables is gone; where a TLB has
+        // entries of them still, they are under ids that no space has (see `smp::pcid`).
+        unsafe { release(self.root, 3) };
+    }
+}
+
+/// Gives a frozen table of `level` back, and all below it.
+///
+/// # Safety
+/// Nobody has it in a table, nor loaded.
+unsafe fn release(table: PhysAddr, level: u32) {
+    // SAFETY: the caller's promise; a frozen table has one reference, its parent's.
+    unsafe {
+        frame::release_table(table, || {
+            for entry in (*table_at(table)).iter() {
+                if entry.is_unused() {
+                    continue;
+                }
+                if level == 0 {
+                    drop(Frame::from_entry(entry.addr()));
+                } else {
+                    release(entry.addr(), level - 1);
+                }
+            }
+        });
+    }
+}
+
+impl FrozenSpace {
+    /// Bytes of the tables.
+    #[must_use]
+    pub fn table_bytes(&self) -> u64 {
+        self.tables.table_count * PAGE_SIZE as u64
+    }
+
+    /// Bytes of the pages that they map.
+    #[must_use]
+    pub fn page_bytes(&self) -> u64 {
+        self.tables.page_count * PAGE_SIZE as u64
+    }
+
+    /// A space that begins as this one is.
+    ///
+    /// # Errors
+    /// No frame is free for the top-level table.
+    pub fn space(self: &Arc<Self>) -> Result<Arc<AddressSpace>> {
+        let tables = Tables::new()?;
+        // SAFETY: the new root is this function's own; the frozen one never changes.
+        unsafe {
+            let from = &*table_at(self.tables.root);
+            let to = &mut *table_at(tables.root);
+            for slot in 0..USER_TOP {
+                to[slot] = from[slot].clone();
+            }
+        }
+        let (translations, pen) = new_translations();
+        let layout = Layout {
+            areas: self.areas.clone(),
+            tables,
+            template: Some(self.clone()),
+            pen,
+            break_start: self.break_start,
+            break_end: self.break_end,
+            mmap_top: self.mmap_top,
+            stack_limit: 8 << 20,
+            area_limit: u64::MAX,
+            data_limit: u64::MAX,
+        };
+        Ok(AddressSpace::with(translations, layout))
+    }
+}
+
+impl AddressSpace {
+    /// The memory as it is now, for others to begin with. This space goes on, and copies
+    /// what it writes.
+    ///
+    /// # Errors
+    /// No frame is free.
+    pub fn freeze(&self) -> Result<Arc<FrozenSpace>> {
+        let mut layout = self.layout.lock();
+        let is_left_out = |area: &&Area| area.is_shared || !area.at_fork.is_empty();
+        let left_out: Vec<Range<usize>> = layout
+            .areas
+            .iter()
+            .filter(is_left_out)
+            .map(|area| area.start..area.end)
+            .collect();
+        let tables = FrozenTables::of(&mut layout.tables, &left_out);
+        let mut gather = Gather::new();
+        gather.note_all_narrowed();
+        self.finish(&mut layout.pen, &mut gather);
+        let tables = tables?;
+        let mut areas = layout.areas.clone();
+        let unmapped: Vec<Range<usize>> = areas
+            .iter()
+            .filter(|area| area.at_fork.contains(AtFork::LEFT))
+            .map(|area| area.start..area.end)
+            .collect();
+        for range in unmapped {
+            drop(Arc::make_mut(&mut areas).remove(&range));
+        }
+        Ok(Arc::new(FrozenSpace {
+            tables,
+            areas,
+            break_start: layout.break_start,
+            break_end: layout.break_end,
+            mmap_top: layout.mmap_top,
+        }))
+    }
+}
