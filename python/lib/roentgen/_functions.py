@@ -103,8 +103,7 @@ def _learn_dataclasses() -> None:
         kind = type(getattr(dataclasses, name))
         dispatch_table[kind] = lambda _, name=name: (getattr, (dataclasses, name))  # type: ignore[misc]
     kinds = {
-        getattr(dataclasses, name): name
-        for name in ("_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR")
+        getattr(dataclasses, name): name for name in ("_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR")
     }
     kind = type(dataclasses._FIELD)  # type: ignore[attr-defined]
     dispatch_table[kind] = lambda field: (getattr, (dataclasses, kinds[field]))

@@ -155,9 +155,7 @@ def _check(options: _options.Options) -> None:
 
 def run_call(parts: tuple[Any, Any, Any]) -> Any:
     """Do what was sent."""
-    function, args, kwargs, setup = _roentgen.decode(*parts)
-    if setup is not None:
-        _setup.apply(setup)
+    _, function, args, kwargs = _roentgen.decode(*parts)
     return function(*args, **(kwargs or {}))
 
 

@@ -34,7 +34,7 @@ def spawn(template: int, call: tuple[Any, ...], options: _options.Options) -> tu
         standard = [
             (number, _roentgen.Descriptor(number)) for number in range(3) if _is_open(number)
         ]
-        data, ranges, numbers, holders = _roentgen.encode((call, tuple(options), standard))
+        data, ranges, numbers, holders = _roentgen.encode((tuple(options), standard, call))
         numbers = [for_report, handle.for_answer, *numbers]
         wait = _linux.Wait(60, "the template did not answer")
         while True:
@@ -96,7 +96,7 @@ def start(preload: list[str], keep: list[int]) -> int:
     finally:
         os.close(its)
     _linux_processes._orphans.append(pid)
-    _linux.put(mine, _roentgen.encode((preload, _setup.current())))
+    _linux.put(mine, _roentgen.encode((_setup.Setup(_setup.current()), preload)))
     return _began(mine)
 
 
@@ -134,8 +134,7 @@ def main(socket: int, keep: list[int]) -> NoReturn:
 def _prepare(parts: Any) -> None:
     import importlib
 
-    preload, setup = _roentgen.decode(*parts)
-    _setup.apply(_setup.Base(*setup))
+    _, preload = _roentgen.decode(*parts)
     for name in preload:
         importlib.import_module(name)
 
@@ -257,7 +256,7 @@ def _begin(answer: int, parts: tuple[bytes, list[bytes], list[int]]) -> NoReturn
     """Be the new process: take what was sent, in the place where it is to be run."""
 
     def run() -> Any:
-        call, options, standard = _roentgen.decode(*parts)
+        options, standard, call = _roentgen.decode(*parts)
         for number in range(3):
             with contextlib.suppress(OSError):
                 os.close(number)
@@ -265,9 +264,7 @@ def _begin(answer: int, parts: tuple[bytes, list[bytes], list[int]]) -> NoReturn
             os.dup2(descriptor.fileno(), number)
             descriptor.close()
         _linux_processes._limit(_options.Options(*options))
-        function, args, kwargs, setup = call
-        if setup is not None:
-            _setup.apply(setup)
+        _, function, args, kwargs = call
         return function(*args, **(kwargs or {}))
 
     _linux_processes.run_child(answer, run, (), _options.NONE, None)

@@ -206,7 +206,7 @@ class Limits(unittest.TestCase):
     """Each job has a process of its own."""
 
     def test_limits_are_for_each_job(self):
-        with roentgen.Pool(2, cpu_time=0.3, deadline=LONG) as pool:
+        with roentgen.Pool(2, cpu_time=1.5, deadline=LONG) as pool:
             late = pool.submit(burn)
             results = [pool.submit(square, n) for n in range(6)]
             self.assertEqual([future.result(LONG) for future in results], [0, 1, 4, 9, 16, 25])
