@@ -129,12 +129,14 @@ pub(crate) fn message_call(
 
 #[rustpython_vm::pymodule(sub)]
 pub(crate) mod _calls {
+    use std::collections::BTreeSet;
     use std::io;
 
     use roentgen_abi::message::Message;
     use roentgen_abi::spawn::{Ending, Placed, SELF, Spawn, UNLIMITED};
     use roentgen_abi::syscall;
     use rustpython_vm::builtins::{PyBytesRef, PyUtf8StrRef};
+    use rustpython_vm::common::lock::PyMutex;
     use rustpython_vm::convert::IntoPyException;
     use rustpython_vm::function::ArgIntoFloat;
     use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
@@ -142,6 +144,48 @@ pub(crate) mod _calls {
     use super::{Timeout, call, channel_error, message_call};
     use crate::codec::encode;
     use crate::message::{Outgoing, receive as receive_message};
+
+    /// The ends of channels that the package has, by their numbers.
+    static ENDS: PyMutex<BTreeSet<i32>> = PyMutex::new(BTreeSet::new());
+
+    /// In a clone: gives it ends of its own in the place of those that it shares with its
+    /// maker, so that each knows when the other has gone.
+    fn own_ends() {
+        for end in ENDS.lock().iter().copied() {
+            // SAFETY: asks for the mode of a number.
+            let mode = unsafe { libc::fcntl(end, libc::F_GETFL) } & libc::O_ACCMODE;
+            let flags = (mode | libc::O_CLOEXEC) as usize;
+            // SAFETY: takes numbers only. It fails where the number is no end any more:
+            // somebody closed it who did not make it.
+            if let Ok(own) =
+                unsafe { call(syscall::RG_CHANNEL_END, [end as usize, flags, 0, 0]) }
+            {
+                // SAFETY: both numbers are open; what was shared is let go of.
+                unsafe {
+                    libc::dup3(own as i32, end, libc::O_CLOEXEC);
+                    libc::close(own as i32);
+                }
+            }
+        }
+    }
+
+    /// Takes over an end that arrived in a message.
+    #[pyfunction]
+    fn adopt_end(fd: i32) -> i32 {
+        ENDS.lock().insert(fd);
+        fd
+    }
+
+    /// Drops an end.
+    #[pyfunction]
+    fn close_end(fd: i32, vm: &VirtualMachine) -> PyResult<()> {
+        ENDS.lock().remove(&fd);
+        // SAFETY: the caller gives the number away.
+        if unsafe { libc::close(fd) } < 0 {
+            return Err(io::Error::last_os_error().into_pyexception(vm));
+        }
+        Ok(())
+    }
 
     /// A descriptor that a call returned.
     fn descriptor(result: io::Result<usize>, vm: &VirtualMachine) -> PyResult<i32> {
@@ -155,10 +199,8 @@ pub(crate) mod _calls {
     fn channel(capacity: usize, vm: &VirtualMachine) -> PyResult<i32> {
         let flags = libc::O_CLOEXEC as usize;
         // SAFETY: takes numbers only.
-        descriptor(
-            unsafe { call(syscall::RG_CHANNEL, [capacity, flags, 0, 0]) },
-            vm,
-        )
+        let result = unsafe { call(syscall::RG_CHANNEL, [capacity, flags, 0, 0]) };
+        descriptor(result, vm).map(adopt_end)
     }
 
     /// A further end of a channel; mode: as `os.O_RDONLY`.
@@ -167,7 +209,7 @@ pub(crate) mod _calls {
         let mode = (mode | libc::O_CLOEXEC) as usize;
         // SAFETY: takes numbers only.
         let result = unsafe { call(syscall::RG_CHANNEL_END, [fd as usize, mode, 0, 0]) };
-        descriptor(result, vm)
+        descriptor(result, vm).map(adopt_end)
     }
 
     /// Closes a channel for everybody.
@@ -332,6 +374,7 @@ pub(crate) mod _calls {
         let made = spawn_with(SELF, options, Message::default())
             .map_err(|error| error.into_pyexception(vm))?;
         if made.0 == 0 {
+            own_ends();
             let result = crate::child::renew(vm)
                 .and_then(|()| crate::child::apply(&function, &arguments, &keywords, vm));
             crate::child::end(result, vm);

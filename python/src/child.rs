@@ -56,17 +56,13 @@ pub(crate) fn live(vm: &VirtualMachine) -> ! {
 fn run_payload(vm: &VirtualMachine) -> PyResult {
     renew(vm)?;
     let payload = payload(vm)?;
-    let Some([function, arguments, keywords, setup]) = payload
+    // The first one has done its part while it was decoded.
+    let Some([_setup, function, arguments, keywords]) = payload
         .downcast_ref::<PyTuple>()
         .map(|payload| payload.as_slice())
     else {
         return Err(vm.new_value_error("a process was spawned with something else than a call"));
     };
-    if !vm.is_none(setup) {
-        vm.import("roentgen._setup", 0)?;
-        let module = modules(vm)?.get_item("roentgen._setup", vm)?;
-        module.get_attr("apply", vm)?.call((setup.clone(),), vm)?;
-    }
     apply(function, arguments, keywords, vm)
 }
 

@@ -46,7 +46,7 @@ pub(crate) mod _linux {
     use roentgen_abi::message::MOST_DESCRIPTORS;
     use rustpython_vm::builtins::{PyBytesRef, PyUtf8StrRef};
     use rustpython_vm::convert::IntoPyException;
-    use rustpython_vm::function::ArgBytesLike;
+    use rustpython_vm::function::{ArgBytesLike, ArgIntoFloat};
     use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
 
     use super::{owned, parts};
@@ -300,7 +300,7 @@ pub(crate) mod _linux {
 
     /// Kills the calling process after so many seconds, of its CPU time or of the clock.
     #[pyfunction]
-    fn kill_after(seconds: f64, is_cpu_time: bool, vm: &VirtualMachine) -> PyResult<()> {
+    fn kill_after(seconds: ArgIntoFloat, is_cpu_time: bool, vm: &VirtualMachine) -> PyResult<()> {
         let clock = if is_cpu_time {
             libc::CLOCK_PROCESS_CPUTIME_ID
         } else {
@@ -316,7 +316,7 @@ pub(crate) mod _linux {
             unsafe { libc::timer_create(clock, &raw mut event, timer.as_mut_ptr()) },
             vm,
         )?;
-        let nanoseconds = ((seconds * 1e9) as i64).max(1);
+        let nanoseconds = ((seconds.into_float() * 1e9) as i64).max(1);
         let value = libc::itimerspec {
             it_interval: libc::timespec {
                 tv_sec: 0,

@@ -7,6 +7,7 @@ an instance that goes to another process and comes back is of the class that it 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import types
@@ -27,7 +28,20 @@ dispatch_table: dict[type, Callable[[Any], tuple[Any, ...]]] = {
 }
 
 #: Attributes of a class that are made with it.
-_MADE = frozenset({"__dict__", "__weakref__", "__module__", "__qualname__", "__slots__"})
+_MADE = frozenset(
+    {
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations__",
+        "__annotations_cache__",
+        "__classdictcell__",
+        "__dict__",
+        "__module__",
+        "__qualname__",
+        "__slots__",
+        "__weakref__",
+    }
+)
 
 _classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
 _ids: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
@@ -57,6 +71,13 @@ def reduce_class(cls: type) -> str | tuple[Any, ...]:
         for name, value in vars(cls).items()
         if name not in _MADE and not isinstance(value, types.MemberDescriptorType)
     }
+    with contextlib.suppress(Exception):
+        # As values: what makes them holds all of the class's namespace. Where they name
+        # what is not there (yet), nobody has asked for them either.
+        if cls.__annotations__:
+            members["__annotations__"] = dict(cls.__annotations__)
+    if "__dataclass_fields__" in members:
+        _learn_dataclasses()
     made: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
     if "__slots__" in vars(cls):
         made["__slots__"] = vars(cls)["__slots__"]
@@ -72,6 +93,20 @@ def reduce_class(cls: type) -> str | tuple[Any, ...]:
         None,
         fill_class,
     )
+
+
+def _learn_dataclasses() -> None:
+    """Let what is compared by identity in the fields of data classes go by name."""
+    import dataclasses
+
+    for name in ("MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY"):
+        kind = type(getattr(dataclasses, name))
+        dispatch_table[kind] = lambda _, name=name: (getattr, (dataclasses, name))  # type: ignore[misc]
+    kinds = {
+        getattr(dataclasses, name): name for name in ("_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR")
+    }
+    kind = type(dataclasses._FIELD)  # type: ignore[attr-defined]
+    dispatch_table[kind] = lambda field: (getattr, (dataclasses, kinds[field]))
 
 
 def _reduce_enum(cls: Any, made: dict[str, Any], members: dict[str, Any]) -> tuple[Any, ...]:

@@ -38,7 +38,7 @@ def narrow(end: int, sends: bool, receives: bool) -> int:
     return _roentgen.channel_end(end, mode)
 
 
-close_end = os.close
+close_end = _roentgen.close_end
 
 
 def receiving_fileno(end: int) -> int:
@@ -58,4 +58,4 @@ def descriptors(end: int) -> tuple[Any, ...]:
 
 def from_descriptors(parts: tuple[Any, ...], sends: bool, receives: bool) -> int:
     """Return the end that arrived."""
-    return int(parts[0].detach())
+    return _roentgen.adopt_end(parts[0].detach())

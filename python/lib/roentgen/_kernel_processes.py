@@ -41,7 +41,7 @@ close_template = os.close
 def spawn(template: int, call: tuple[Any, ...], options: Options) -> tuple[int, int, int]:
     """Start a process from a template: its id, its descriptor, its handle.
 
-    ``call``: function, arguments, keyword arguments or None, setup or None.
+    ``call``: setup or None, function, arguments, keyword arguments or None.
     """
     pid, descriptor = _roentgen.spawn(template, call, *options)
     return pid, descriptor, descriptor
@@ -105,7 +105,7 @@ def make_template(preload: list[str], keep: list[int], default: int | None) -> i
     """Make a template of a fresh process: of a copy of the default one, where there is one."""
     from ._process import Process
 
-    call = (freeze_fresh, (preload, keep), None, _setup.current())
+    call = (_setup.Setup(_setup.current()), freeze_fresh, (preload, keep), None)
     if default is not None and not keep:
         started = _roentgen.spawn(default, call, *NONE)
     else:

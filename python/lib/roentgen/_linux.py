@@ -96,10 +96,11 @@ def after_fork() -> None:
     """Make the ends of a clone ends of its own."""
     for end in list(_ends):
         if end.state >= 0:
-            end.others_come()
+            # First there, then known of: nobody is to find one that has gone.
             shared, end.state = end.state, end.another()
             end.owner = os.getpid()
             os.close(shared)
+            end.others_come()
 
 
 def make_channel(capacity: int) -> End:

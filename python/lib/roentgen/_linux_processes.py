@@ -47,6 +47,8 @@ _MEMORY, _CPU_TIME, _DEADLINE = 1, 2, 3
 #: Stands for the template that is a fork of the caller.
 FORK = "fork"
 
+#: Descriptors of a spawned process that its function does not know of.
+own_descriptors: set[int] = set()
 #: Children that nobody waits for any more.
 _orphans: list[int] = []
 #: Keeps what a child has from its parent's memory: nothing of it may run its finalizer.
@@ -153,9 +155,7 @@ def _check(options: _options.Options) -> None:
 
 def run_call(parts: tuple[Any, Any, Any]) -> Any:
     """Do what was sent."""
-    function, args, kwargs, setup = _roentgen.decode(*parts)
-    if setup is not None:
-        _setup.apply(setup)
+    _, function, args, kwargs = _roentgen.decode(*parts)
     return function(*args, **(kwargs or {}))
 
 
@@ -169,6 +169,8 @@ def run_child(
 ) -> NoReturn:
     """Be the new process. ``kept``: descriptors to keep, None: all, it is a clone."""
     status = 1
+    own_descriptors.clear()
+    own_descriptors.add(answer)
     try:
         if kept is None:
             _linux.after_fork()

@@ -34,7 +34,7 @@ def spawn(template: int, call: tuple[Any, ...], options: _options.Options) -> tu
         standard = [
             (number, _roentgen.Descriptor(number)) for number in range(3) if _is_open(number)
         ]
-        data, ranges, numbers, holders = _roentgen.encode((call, tuple(options), standard))
+        data, ranges, numbers, holders = _roentgen.encode((tuple(options), standard, call))
         numbers = [for_report, handle.for_answer, *numbers]
         wait = _linux.Wait(60, "the template did not answer")
         while True:
@@ -96,7 +96,7 @@ def start(preload: list[str], keep: list[int]) -> int:
     finally:
         os.close(its)
     _linux_processes._orphans.append(pid)
-    _linux.put(mine, _roentgen.encode((preload, _setup.current())))
+    _linux.put(mine, _roentgen.encode((_setup.Setup(_setup.current()), preload)))
     return _began(mine)
 
 
@@ -134,8 +134,7 @@ def main(socket: int, keep: list[int]) -> NoReturn:
 def _prepare(parts: Any) -> None:
     import importlib
 
-    preload, setup = _roentgen.decode(*parts)
-    _setup.apply(_setup.Base(*setup))
+    _, preload = _roentgen.decode(*parts)
     for name in preload:
         importlib.import_module(name)
 
@@ -153,7 +152,8 @@ def freeze(keep: list[int]) -> int:
     listing = os.open("/proc/self/fd", os.O_RDONLY)
     open_now = {int(name) for name in os.listdir(listing)} - {listing}
     os.close(listing)
-    others = sorted(number for number in open_now - {0, 1, 2, *keep} if _is_open(number))
+    own = _linux_processes.own_descriptors
+    others = sorted(number for number in open_now - {0, 1, 2, *keep} - own if _is_open(number))
     if others:
         raise ValueError(
             f"descriptors are open that are not in keep: {', '.join(map(str, others))};"
@@ -165,7 +165,9 @@ def freeze(keep: list[int]) -> int:
         # Nobody's child: its maker may end, and waits for nothing.
         if os.fork() != 0:
             os._exit(0)
-        os.close(mine)
+        for number in (mine, *own):
+            os.close(number)
+        own.clear()
         _serve(its, keep, lambda: None, ())
     os.close(its)
     os.waitpid(first, 0)
@@ -254,7 +256,7 @@ def _begin(answer: int, parts: tuple[bytes, list[bytes], list[int]]) -> NoReturn
     """Be the new process: take what was sent, in the place where it is to be run."""
 
     def run() -> Any:
-        call, options, standard = _roentgen.decode(*parts)
+        options, standard, call = _roentgen.decode(*parts)
         for number in range(3):
             with contextlib.suppress(OSError):
                 os.close(number)
@@ -262,9 +264,7 @@ def _begin(answer: int, parts: tuple[bytes, list[bytes], list[int]]) -> NoReturn
             os.dup2(descriptor.fileno(), number)
             descriptor.close()
         _linux_processes._limit(_options.Options(*options))
-        function, args, kwargs, setup = call
-        if setup is not None:
-            _setup.apply(setup)
+        _, function, args, kwargs = call
         return function(*args, **(kwargs or {}))
 
     _linux_processes.run_child(answer, run, (), _options.NONE, None)

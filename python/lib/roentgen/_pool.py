@@ -434,6 +434,7 @@ def _results(
     end: float | None,
     bar: Bar | None,
 ) -> Generator[T, None, None]:
+    is_complete = False
     try:
         while futures:
             future = futures.popleft()
@@ -445,8 +446,9 @@ def _results(
                 raise
             submit_next()
             yield from values
+        is_complete = True
     finally:
         for future in futures:
             future.cancel()
         if bar is not None:
-            bar.close()
+            bar.close(is_complete)

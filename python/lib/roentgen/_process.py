@@ -88,7 +88,7 @@ def spawn(
         started = _processes.spawn_self(fn, args, kwargs, options)
     else:
         chosen = _templates.default() if template is None else template
-        call = (fn, args, kwargs or None, chosen.differences())
+        call = (chosen.differences(), fn, args, kwargs or None)
         started = _processes.spawn(chosen.handle, call, options)
     return Process(*started, name)
 

@@ -45,11 +45,16 @@ class Bar:
                 self._drawn = now
                 self._write("\r" + self.line(now))
 
-    def close(self) -> None:
-        """Draw it for the last time, and leave the line."""
+    def close(self, is_complete: bool = False) -> None:
+        """Draw it for the last time, and leave the line.
+
+        :param is_complete: all is done, also what has not been noted yet.
+        """
         with self._lock:
             if not self._is_open:
                 return
+            if is_complete:
+                self._done = self._total
             self._is_open = False
             now = time.monotonic()
             if self._draws:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any, NamedTuple
 
-__all__ = ["Base", "apply", "current", "differences", "leave_loop"]
+__all__ = ["Base", "Setup", "apply", "current", "differences", "leave_loop"]
 
 
 class Base(NamedTuple):
@@ -16,6 +16,19 @@ class Base(NamedTuple):
     path: list[str]
     arguments: list[str]
     environment: dict[Any, Any]
+
+
+class Setup:
+    """What differs. It is taken on where a message has it, so it goes first: what follows
+    may have to be imported from where it says."""
+
+    __slots__ = ("_base",)
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (apply, tuple(self._base))
 
 
 def _environment() -> dict[Any, Any]:
@@ -28,21 +41,21 @@ def current() -> Base:
     return Base(list(sys.path), list(sys.argv), dict(_environment()))
 
 
-def differences(base: Base) -> Base | None:
-    """Return what :func:`apply` needs where the base is there already; None: nothing."""
+def differences(base: Base) -> Setup | None:
+    """Return what a process needs that has the base already; None: nothing."""
     if (sys.path, sys.argv, _environment()) == base:
         return None
-    return current()
+    return Setup(current())
 
 
-def apply(setup: Base) -> None:
+def apply(path: list[str], arguments: list[str], environment: dict[Any, Any]) -> None:
     """Take on another process's."""
-    sys.path[:] = setup.path
-    sys.argv[:] = setup.arguments
+    sys.path[:] = path
+    sys.argv[:] = arguments
     known = _environment()
-    for name in [name for name in known if name not in setup.environment]:
+    for name in [name for name in known if name not in environment]:
         del os.environ[os.fsdecode(name)]
-    for name, value in setup.environment.items():
+    for name, value in environment.items():
         if known.get(name) != value:
             os.environ[os.fsdecode(name)] = os.fsdecode(value)
 

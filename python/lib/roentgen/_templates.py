@@ -34,7 +34,7 @@ class Template:
             raise ValueError("the template is closed")
         return self._handle
 
-    def differences(self) -> _setup.Base | None:
+    def differences(self) -> _setup.Setup | None:
         """Return what a process has to be told that the template does not know."""
         return _setup.differences(self._base)
 
