@@ -394,7 +394,9 @@ pub(crate) mod _calls {
         vm: &VirtualMachine,
     ) -> PyResult<(usize, i32)> {
         let terminated = |texts: Vec<PyBytesRef>| {
-            let texts = texts.iter().map(|text| std::ffi::CString::new(text.as_bytes()));
+            let texts = texts
+                .iter()
+                .map(|text| std::ffi::CString::new(text.as_bytes()));
             texts
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|_| vm.new_value_error("embedded null byte"))

@@ -39,7 +39,12 @@ fn payload(vm: &VirtualMachine) -> PyResult {
 /// Ends the process, unless that is not possible.
 fn finish(status: u32, answer: &Message) -> io::Result<()> {
     // SAFETY: what the answer points to is there.
-    let arguments = [status as usize, std::ptr::from_ref(answer).expose_provenance(), 0, 0];
+    let arguments = [
+        status as usize,
+        std::ptr::from_ref(answer).expose_provenance(),
+        0,
+        0,
+    ];
     unsafe { call(syscall::RG_FINISH, arguments) }.map(drop)
 }
 
@@ -151,7 +156,10 @@ pub(crate) fn conclude(result: PyResult, vm: &VirtualMachine) -> (u32, Option<En
 fn wind_up(vm: &VirtualMachine) -> PyResult<()> {
     let modules = modules(vm)?;
     if let Some(threading) = modules.get_item_opt("threading", vm)? {
-        let started = vm.import("_thread", 0)?.get_attr("_count", vm)?.call((), vm)?;
+        let started = vm
+            .import("_thread", 0)?
+            .get_attr("_count", vm)?
+            .call((), vm)?;
         let started: usize = started.try_into_value(vm)?;
         let due = threading.get_attr("_threading_atexits", vm)?;
         if started > 0 || due.length(vm)? > 0 {
@@ -193,7 +201,12 @@ pub(crate) fn failure(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> PyResu
         }
         _ => vm.ctx.none(),
     };
-    let summary = text.trim_end().lines().next_back().unwrap_or_default().to_owned();
+    let summary = text
+        .trim_end()
+        .lines()
+        .next_back()
+        .unwrap_or_default()
+        .to_owned();
     let parts = vec![
         vm.ctx.new_int(EXCEPTION).into(),
         alone,

@@ -128,7 +128,8 @@ pub(crate) mod _linux {
     struct Control([u8; CONTROL]);
 
     // SAFETY: computes a number.
-    const CONTROL: usize = unsafe { libc::CMSG_SPACE((MOST_DESCRIPTORS * size_of::<i32>()) as u32) } as usize;
+    const CONTROL: usize =
+        unsafe { libc::CMSG_SPACE((MOST_DESCRIPTORS * size_of::<i32>()) as u32) } as usize;
 
     /// Sends bytes and descriptors as one message; `BlockingIOError` where there is no room.
     #[pyfunction]
@@ -177,7 +178,11 @@ pub(crate) mod _linux {
     /// Receives a message of at most `room` bytes: bytes and descriptors; no bytes at the
     /// end. `BlockingIOError` where none is there.
     #[pyfunction]
-    fn socket_receive(fd: i32, room: usize, vm: &VirtualMachine) -> PyResult<(PyObjectRef, PyObjectRef)> {
+    fn socket_receive(
+        fd: i32,
+        room: usize,
+        vm: &VirtualMachine,
+    ) -> PyResult<(PyObjectRef, PyObjectRef)> {
         let mut bytes: Vec<u8> = Vec::with_capacity(room);
         let mut control = Control([0; CONTROL]);
         let mut vector = libc::iovec {
@@ -325,7 +330,12 @@ pub(crate) mod _linux {
         // SAFETY: the timer was made above; the call reads `value`.
         check(
             unsafe {
-                libc::timer_settime(timer.assume_init(), 0, &raw const value, std::ptr::null_mut())
+                libc::timer_settime(
+                    timer.assume_init(),
+                    0,
+                    &raw const value,
+                    std::ptr::null_mut(),
+                )
             },
             vm,
         )

@@ -13,7 +13,7 @@ mod entropy;
 mod linux;
 mod message;
 mod native;
-mod scheduling;
+mod standard;
 
 use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
 use rustpython_vm::py_freeze;
@@ -30,7 +30,7 @@ fn main() -> std::process::ExitCode {
     let builder = builder
         .add_native_module(native)
         .add_frozen_modules(py_freeze!(dir = "../lib"))
-        .init_hook(scheduling::install)
+        .init_hook(standard::install)
         .init_hook(|vm| {
             if let Some(state) = rustpython_vm::common::rc::PyRc::get_mut(&mut vm.state) {
                 state.config.paths.stdlib_dir = Some(STDLIB_DIR.to_owned());

@@ -5,7 +5,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, OwnedFd};
 
-use roentgen_abi::message::{LEAST_RANGE, MOST_BYTES, MOST_DESCRIPTORS, MOST_RANGES, Message, Range};
+use roentgen_abi::message::{
+    LEAST_RANGE, MOST_BYTES, MOST_DESCRIPTORS, MOST_RANGES, Message, Range,
+};
 use rustpython_vm::{PyResult, VirtualMachine};
 
 use crate::codec::{self, Arrived, Encoded, Holder, IN_RANGE, Parts, Piece};
@@ -90,7 +92,9 @@ impl Incoming {
 ///
 /// # Errors
 /// `call`'s, other than that the room was too small.
-pub(crate) fn receive(mut call: impl FnMut(&mut Message) -> io::Result<()>) -> io::Result<Incoming> {
+pub(crate) fn receive(
+    mut call: impl FnMut(&mut Message) -> io::Result<()>,
+) -> io::Result<Incoming> {
     let mut ranges = [const { MaybeUninit::<Range>::uninit() }; MOST_RANGES];
     let mut descriptors = [const { MaybeUninit::<i32>::uninit() }; MOST_DESCRIPTORS];
     let mut small = [const { MaybeUninit::<u8>::uninit() }; ROOM];
@@ -130,17 +134,20 @@ pub(crate) fn receive(mut call: impl FnMut(&mut Message) -> io::Result<()>) -> i
             unsafe { large.set_len(arrived) };
             large
         };
-        let ranges = ranges.iter().take(message.range_count as usize).map(|range| {
-            // SAFETY: the kernel wrote that many ranges.
-            let range = unsafe { range.assume_init() };
-            let address = std::ptr::with_exposed_provenance_mut(range.address as usize);
-            let length = range.length as usize;
-            // SAFETY: a mapping of the kernel's making that is ours alone, in whole pages
-            // and at least LEAST_RANGE long: what the allocator would have made for a
-            // block of this size, and so unmaps.
-            let block = unsafe { Vec::from_raw_parts(address, length, length) };
-            Some(Arrived::Block(block))
-        });
+        let ranges = ranges
+            .iter()
+            .take(message.range_count as usize)
+            .map(|range| {
+                // SAFETY: the kernel wrote that many ranges.
+                let range = unsafe { range.assume_init() };
+                let address = std::ptr::with_exposed_provenance_mut(range.address as usize);
+                let length = range.length as usize;
+                // SAFETY: a mapping of the kernel's making that is ours alone, in whole pages
+                // and at least LEAST_RANGE long: what the allocator would have made for a
+                // block of this size, and so unmaps.
+                let block = unsafe { Vec::from_raw_parts(address, length, length) };
+                Some(Arrived::Block(block))
+            });
         let descriptors = descriptors.iter().take(message.descriptor_count as usize);
         let descriptors = descriptors.map(|number| {
             // SAFETY: the kernel wrote that many numbers, of descriptors that it made for us.

@@ -1,11 +1,14 @@
 //! `_roentgen`: the system calls that Linux has no counterpart for, and little else.
 //! Their manners (exceptions, names, units) are the package `roentgen`'s, in `lib/`.
 
-#[rustpython_vm::pymodule(name = "_roentgen", with(
-    super::calls::_calls,
-    super::descriptor::_descriptor,
-    super::linux::_linux
-))]
+#[rustpython_vm::pymodule(
+    name = "_roentgen",
+    with(
+        super::calls::_calls,
+        super::descriptor::_descriptor,
+        super::linux::_linux
+    )
+)]
 mod _roentgen {
     use roentgen_abi::syscall;
     use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};

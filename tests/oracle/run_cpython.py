@@ -182,7 +182,7 @@ def prepare_asyncio() -> None:
     import asyncio
     from asyncio import events, unix_events
 
-    for kind in ("Safe", "Fast", "Threaded", "Pidfd"):
+    for kind in ("Safe", "Fast", "MultiLoop", "Threaded", "Pidfd"):
         for module in (asyncio, unix_events):
             setattr(module, f"{kind}ChildWatcher", ChildWatcher)
     setattr(asyncio, "set_child_watcher", lambda watcher: None)

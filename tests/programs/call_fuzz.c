@@ -24,7 +24,7 @@ static uint64_t draw(void)
     return state;
 }
 
-static char *page;
+static char *page, *large;
 
 /* Addresses, sizes, descriptors and flags that have broken kernels before. */
 static uint64_t hostile(void)
@@ -65,17 +65,54 @@ static int is_left_out(long number)
     return 0;
 }
 
+/* Messages that are nearly right: one place in them is hostile. */
+static void draw_message(uint64_t *message)
+{
+    uintptr_t room = (uintptr_t)page + 4096;
+    const uint64_t right[6] = {room, draw() % 256, room + 1024, draw() % 3, room + 2048,
+                               draw() % 3};
+    for (int i = 0; i < 6; i++)
+        message[i] = right[i];
+    message[draw() % 6] = hostile();
+}
+
+/* A call on channels, most of which get as far as their message. */
+static void call_channel(void)
+{
+    uint64_t *message = (uint64_t *)page + draw() % 256;
+    long call = draw() % 8 ? 8 + draw() % 2 : 5 + draw() % 3;
+    draw_message(message);
+    for (int i = 0; i < 8; i++)
+        ((int *)(page + 6144))[i] = draw() % 16;
+    uint64_t *range = (uint64_t *)(page + 5120);
+    for (int i = 0; i < 4; i++)
+        range[i] = hostile();
+    if (draw() % 2) {
+        range[0] = (uintptr_t)large + draw() % 512 * 4096;
+        range[1] = (1 << 20) + draw() % (3 << 20);
+    }
+    syscall(OWN_BLOCK + call, draw() % 16, call > 7 ? (uintptr_t)message : hostile(),
+            draw() % 4 ? draw() % 100000 : hostile());
+}
+
 static void child(void)
 {
     signal(SIGALRM, SIG_DFL);
     alarm(1);
     page = mmap(0, 12288, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     mprotect(page + 8192, 4096, PROT_NONE);
+    large = mmap(0, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < 3; i++)
+        syscall(OWN_BLOCK + 5, 1 + draw() % 4, 0);
     for (int i = 0; i < 1024; i++)
         *(uint64_t *)(page + i * 8) = hostile();
     if (chdir("/tmp"))
         _exit(1);
     for (int call = 0; call < BATCH; call++) {
+        if (draw() % 8 == 0) {
+            call_channel();
+            continue;
+        }
         long number = draw() % 40 == 0 ? OWN_BLOCK + draw() % 64 : draw() % CALLS_KNOWN;
         if (is_left_out(number))
             continue;

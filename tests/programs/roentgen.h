@@ -1,4 +1,5 @@
-/* Roentgen's own calls, as python/abi has them. On another kernel each is ENOSYS. */
+/* Roentgen's own calls, as `python/abi` defines them, for programs in C. On another kernel
+ * each is ENOSYS. */
 #ifndef ROENTGEN_H
 #define ROENTGEN_H
 
@@ -26,23 +27,75 @@ enum {
 };
 
 #define FOREVER UINT64_MAX
+#define MILLISECONDS(count) ((uint64_t)(count) * 1000000)
+
+enum { MOST_BYTES = 1 << 20, MOST_RANGES = 64, MOST_DESCRIPTORS = 253, LEAST_RANGE = 1 << 20 };
+
+struct range {
+    uint64_t address, length;
+};
+
+struct message {
+    uint64_t bytes, length;
+    uint64_t ranges, range_count;
+    uint64_t descriptors, descriptor_count;
+};
+
+static inline int channel(size_t capacity, unsigned flags)
+{
+    return (int)syscall(RG_CHANNEL, capacity, flags);
+}
+
+static inline int channel_end(int end, unsigned mode)
+{
+    return (int)syscall(RG_CHANNEL_END, end, mode);
+}
+
+static inline int channel_close(int end)
+{
+    return (int)syscall(RG_CHANNEL_CLOSE, end);
+}
+
+static inline int send_message(int end, const struct message *message, uint64_t timeout)
+{
+    return (int)syscall(RG_SEND, end, message, timeout);
+}
+
+static inline int receive_message(int end, struct message *message, uint64_t timeout)
+{
+    return (int)syscall(RG_RECEIVE, end, message, timeout);
+}
+
+/* Messages of bytes only. A receive answers with their number, or -1. */
+static inline int send_bytes(int end, const void *bytes, size_t length, uint64_t timeout)
+{
+    struct message message = {.bytes = (uintptr_t)bytes, .length = length};
+    return send_message(end, &message, timeout);
+}
+
+static inline long receive_bytes(int end, void *bytes, size_t length, uint64_t timeout)
+{
+    struct message message = {.bytes = (uintptr_t)bytes, .length = length};
+    return receive_message(end, &message, timeout) ? -1 : (long)message.length;
+}
+
+/* A message of one range, or of descriptors. */
+static inline int send_range(int end, const void *address, size_t length)
+{
+    struct range range = {(uintptr_t)address, length};
+    struct message message = {.ranges = (uintptr_t)&range, .range_count = 1};
+    return send_message(end, &message, FOREVER);
+}
+
+static inline int send_descriptors(int end, const int *descriptors, size_t count)
+{
+    struct message message = {.descriptors = (uintptr_t)descriptors, .descriptor_count = count};
+    return send_message(end, &message, FOREVER);
+}
+
 #define UNLIMITED UINT64_MAX
 /* struct spawn: template: clone the caller. */
 #define SELF (-1)
-
-struct message {
-    const void *bytes;
-    uint64_t length;
-    struct range *ranges;
-    uint64_t range_count;
-    int *descriptors;
-    uint64_t descriptor_count;
-};
-
-struct range {
-    const void *address;
-    uint64_t length;
-};
 
 struct placed {
     int from, to;
@@ -51,14 +104,11 @@ struct placed {
 struct spawn {
     int template;
     int nice;
-    const void *affinity;
-    uint64_t affinity_size;
+    uint64_t affinity, affinity_size;
     uint64_t memory, cpu_time, deadline;
-    const char *name;
-    uint64_t name_length;
-    const struct placed *descriptors;
-    uint64_t descriptor_count;
-    void *id_address;
+    uint64_t name, name_length;
+    uint64_t descriptors, descriptor_count;
+    uint64_t id_address;
     struct message payload;
 };
 

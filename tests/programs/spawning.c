@@ -103,7 +103,7 @@ static uint64_t memory_free(void)
 static void live(void)
 {
     enum job job = SILENT;
-    struct message payload = {.bytes = &job, .length = sizeof job};
+    struct message payload = {.bytes = (uintptr_t)&job, .length = sizeof job};
     check(rg_payload(&payload) == 0 && payload.length == sizeof job, "payload");
     check(rg_payload(&payload) == -1 && errno == ENODATA, "payload twice");
     switch (job) {
@@ -130,7 +130,7 @@ static void live(void)
         /* Nobody else sees this. */
         memset(heap, 2, HEAP);
         *shared += 1;
-        struct message answer = {.bytes = &told, .length = sizeof told};
+        struct message answer = {.bytes = (uintptr_t)&told, .length = sizeof told};
         rg_finish(3, &answer);
         break;
     }
@@ -144,8 +144,8 @@ static void live(void)
             pause();
     case LARGE: {
         memset(heap, 3, HEAP);
-        struct range range = {heap, HEAP - 100};
-        struct message answer = {.ranges = &range, .range_count = 1};
+        struct range range = {(uintptr_t)heap, HEAP - 100};
+        struct message answer = {.ranges = (uintptr_t)&range, .range_count = 1};
         rg_finish(0, &answer);
         break;
     }
@@ -160,7 +160,7 @@ static void live(void)
 static int start(struct spawn *arguments, enum job job)
 {
     int pidfd;
-    arguments->payload = (struct message){.bytes = &job, .length = sizeof job};
+    arguments->payload = (struct message){.bytes = (uintptr_t)&job, .length = sizeof job};
     int id = rg_spawn(arguments, &pidfd);
     check(id > 0, "spawn");
     return pidfd;
@@ -215,19 +215,20 @@ static void refuse_threads(void)
 static void tell(void)
 {
     struct told told;
-    struct message answer = {.bytes = &told, .length = sizeof told};
+    struct message answer = {.bytes = (uintptr_t)&told, .length = sizeof told};
     struct spawn arguments = spawn_of(template);
     struct placed placed[] = {{1, 9}};
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(0, &one);
-    arguments.descriptors = placed;
+    arguments.descriptors = (uintptr_t)placed;
     arguments.descriptor_count = 1;
     arguments.nice = 4;
-    arguments.affinity = &one;
+    arguments.affinity = (uintptr_t)&one;
     arguments.affinity_size = sizeof one;
-    arguments.name = "a spawned process";
-    arguments.name_length = strlen(arguments.name);
+    const char *name = "a spawned process";
+    arguments.name = (uintptr_t)name;
+    arguments.name_length = strlen(name);
     changed_since = 1;
     memset(heap, 9, HEAP);
     int value = *shared;
@@ -277,14 +278,14 @@ static void answers(void)
     check(rg_join(pidfd, &none, &ending, FOREVER) == -1 && errno == EMSGSIZE, "no room");
     check(none.range_count == 1 && ending.has_answer == 1, "needed room");
     struct range range;
-    struct message answer = {.ranges = &range, .range_count = 1};
+    struct message answer = {.ranges = (uintptr_t)&range, .range_count = 1};
     ending = end_of(pidfd, &answer);
     check(ending.status == 0 && range.length == HEAP - 100, "range");
-    const char *bytes = range.address;
+    const char *bytes = (const char *)range.address;
     check(bytes[0] == 3 && bytes[HEAP - 101] == 3 && bytes[HEAP - 100] == 0, "its bytes");
     munmap((void *)range.address, HEAP);
     pidfd = start(&arguments, SILENT);
-    struct message room = {.bytes = &range, .length = sizeof range};
+    struct message room = {.bytes = (uintptr_t)&range, .length = sizeof range};
     ending = end_of(pidfd, &room);
     check(ending.has_answer == 1 && room.length == 0, "an empty answer");
 }
@@ -299,11 +300,11 @@ static void clone_self(void)
     if (id == 0) {
         int is_right = local == 42 && heap_is(4) && getppid() > 1;
         memset(heap, 5, HEAP);
-        struct message answer = {.bytes = &is_right, .length = sizeof is_right};
+        struct message answer = {.bytes = (uintptr_t)&is_right, .length = sizeof is_right};
         rg_finish(0, &answer);
     }
     int is_right = 0;
-    struct message answer = {.bytes = &is_right, .length = sizeof is_right};
+    struct message answer = {.bytes = (uintptr_t)&is_right, .length = sizeof is_right};
     struct ending ending = end_of(pidfd, &answer);
     check(ending.status == 0 && is_right && heap_is(4), "a clone of its maker");
 }
@@ -323,12 +324,12 @@ static void hostile(void)
     arguments = spawn_of(template);
     cpu_set_t none;
     CPU_ZERO(&none);
-    arguments.affinity = &none;
+    arguments.affinity = (uintptr_t)&none;
     arguments.affinity_size = sizeof none;
     check(rg_spawn(&arguments, &pidfd) == -1 && errno == EINVAL, "affinity");
     arguments = spawn_of(template);
     struct placed placed[] = {{55, 9}};
-    arguments.descriptors = placed;
+    arguments.descriptors = (uintptr_t)placed;
     arguments.descriptor_count = 1;
     check(rg_spawn(&arguments, &pidfd) == -1 && errno == EBADF, "descriptor");
     placed[0] = (struct placed){0, -1};
@@ -359,15 +360,15 @@ static void generations(void)
         if (is_maker == 0) {
             int is_right = heap[0] == 7 && heap[HEAP - PAGE] == 6;
             memset(heap, 8, HEAP);
-            struct message answer = {.bytes = &is_right, .length = sizeof is_right};
+            struct message answer = {.bytes = (uintptr_t)&is_right, .length = sizeof is_right};
             rg_finish(0, &answer);
         }
-        struct message answer = {.descriptors = &younger, .descriptor_count = 1};
+        struct message answer = {.descriptors = (uintptr_t)&younger, .descriptor_count = 1};
         memset(heap, 0, HEAP);
         rg_finish(is_maker == 1 ? 0 : 1, &answer);
     }
     int younger = -1;
-    struct message answer = {.descriptors = &younger, .descriptor_count = 1};
+    struct message answer = {.descriptors = (uintptr_t)&younger, .descriptor_count = 1};
     struct ending ending = end_of(pidfd, &answer);
     check(ending.status == 0 && answer.descriptor_count == 1, "a template as an answer");
     close(pipes[0]);
@@ -376,7 +377,7 @@ static void generations(void)
         arguments = spawn_of(younger);
         int is_right = 0;
         check(rg_spawn(&arguments, &pidfd) > 0, "spawn from it");
-        answer = (struct message){.bytes = &is_right, .length = sizeof is_right};
+        answer = (struct message){.bytes = (uintptr_t)&is_right, .length = sizeof is_right};
         ending = end_of(pidfd, &answer);
         check(ending.status == 0 && is_right, "its memory");
     }
@@ -405,7 +406,7 @@ static void lives(int count)
                 struct range range;
                 struct ending ending;
                 struct message answer = {
-                    .bytes = room, .length = sizeof room, .ranges = &range, .range_count = 1};
+                    .bytes = (uintptr_t)room, .length = sizeof room, .ranges = (uintptr_t)&range, .range_count = 1};
                 check(rg_join(alive[slot], &answer, &ending, FOREVER) == 0, "join");
                 if (answer.range_count)
                     munmap((void *)range.address, HEAP);

@@ -42,6 +42,13 @@ pub const ALL: &[Models] = &[
         prefix: None,
     },
     Models {
+        package: "streams",
+        checker: "loom",
+        target: &["--test", "loom"],
+        sources: "kernel/streams/tests/loom",
+        prefix: None,
+    },
+    Models {
         package: "sched",
         checker: "shuttle",
         target: &["--test", "shuttle"],
@@ -121,14 +128,16 @@ mod tests {
 
     #[test]
     fn models_are_found_by_part_of_a_name() {
-        let [shootdown, loom, shuttle] = ALL else {
-            panic!("three kinds of models")
+        let [shootdown, loom, channels, shuttle] = ALL else {
+            panic!("four kinds of models")
         };
         assert!(shootdown.has(None) && shootdown.has(Some("loom")));
         assert!(shootdown.has(Some("loom_")) && !shootdown.has(Some("three_cores_run")));
         assert!(loom.has(None) && loom.has(Some("models")) && loom.has(Some("loom")));
         assert!(loom.has(Some("core_that_halts_is_interrupted_once")));
         assert!(loom.has(Some("state::a_wake_up")));
+        assert!(channels.has(Some("a_close_reaches_everybody")) && channels.has(Some("loom")));
+        assert!(!channels.has(Some("state::a_wake_up")));
         assert!(!loom.has(Some("three_cores_run")) && shuttle.has(Some("three_cores_run")));
         assert!(!shuttle.has(Some("no_test_has_such_a_name")));
     }

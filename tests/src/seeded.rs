@@ -36,6 +36,8 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("dirty-frames", "programs: isolation"),
     ("leaked-frames", "exhaustion"),
     ("silent-pipe", "programs: pipes"),
+    ("silent-channel", "programs: channels"),
+    ("writable-message", "programs: channels"),
     ("silent-mutex", "programs: threads"),
     ("late-timer", "programs: scheduling"),
     ("long-pointer", "programs: pointers"),

@@ -131,10 +131,13 @@ fn serve(
     access: Protection,
     gather: &mut Gather,
 ) -> Result<(), FaultError> {
-    if layout.areas.find(address).is_none() {
-        grow_stack(layout, address)?;
-    }
-    let area = layout.areas.find(address).ok_or(FaultError::NotMapped)?;
+    let area = match layout.areas.find(address) {
+        Some(area) => area,
+        None => {
+            grow_stack(layout, address)?;
+            layout.areas.find(address).ok_or(FaultError::NotMapped)?
+        }
+    };
     if !area.protection.contains(access) || area.protection.is_empty() {
         return Err(FaultError::Forbidden);
     }

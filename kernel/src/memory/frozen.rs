@@ -22,6 +22,7 @@ use super::area::{Area, AreaMap, AtFork};
 use super::frame::{self, Frame, FrameUse, OutOfMemory};
 use super::space::{AddressSpace, Layout, new_translations};
 use super::tables::{BORROWED, Gather, Tables, UPPER, USER_TOP, clear_writable, span, table_at};
+use super::written::Written;
 use crate::errno::Result;
 
 /// The user half of a tree of tables that never changes.
@@ -40,6 +41,7 @@ pub struct FrozenSpace {
     break_start: usize,
     break_end: usize,
     mmap_top: usize,
+    written: Written,
 }
 
 impl FrozenTables {
@@ -149,7 +151,7 @@ impl FrozenSpace {
     /// # Errors
     /// No frame is free for the top-level table.
     pub fn space(self: &Arc<Self>) -> Result<Arc<AddressSpace>> {
-        let tables = Tables::new()?;
+        let mut tables = Tables::new()?;
         // SAFETY: the new root is this function's own; the frozen one never changes.
         unsafe {
             let from = &*table_at(self.tables.root);
@@ -158,6 +160,7 @@ impl FrozenSpace {
                 to[slot] = from[slot].clone();
             }
         }
+        self.written.copy_into(&mut tables)?;
         let (translations, pen) = new_translations();
         let layout = Layout {
             areas: self.areas.clone(),
@@ -176,6 +179,15 @@ impl FrozenSpace {
 }
 
 impl AddressSpace {
+    /// Has the template that this space began from, if it did, know which pages were
+    /// written: this one has done what it was for.
+    pub fn tell_written(&self) {
+        let layout = self.layout.lock();
+        if let Some(template) = &layout.template {
+            template.written.learn(&layout.tables, &template.areas);
+        }
+    }
+
     /// The memory as it is now, for others to begin with. This space goes on, and copies
     /// what it writes.
     ///
@@ -210,6 +222,7 @@ impl AddressSpace {
             break_start: layout.break_start,
             break_end: layout.break_end,
             mmap_top: layout.mmap_top,
+            written: Written::new(),
         }))
     }
 }

@@ -16,6 +16,7 @@ pub mod stacks;
 pub mod tables;
 pub mod tlb;
 pub mod user;
+mod written;
 
 /// Bytes in a page.
 pub const PAGE_SIZE: usize = 4096;

@@ -129,7 +129,7 @@ unsafe fn release(table: PhysAddr, level: u32) {
     // SAFETY: the caller's promise; `on_last` runs while the table is nobody's.
     unsafe {
         frame::release_table(table, || {
-            for_each_own(table, |entry| {
+            for_each_own(table, |_, entry| {
                 if level == 0 {
                     drop(Frame::from_entry(entry.addr()));
                 } else {
@@ -140,11 +140,11 @@ unsafe fn release(table: PhysAddr, level: u32) {
     }
 }
 
-/// Calls `body` for every entry of a user table that holds a reference.
+/// Calls `body` for every entry of a user table that holds a reference, with its slot.
 ///
 /// # Safety
 /// Nobody changes the table meanwhile, but for clearing W bits.
-unsafe fn for_each_own(table: PhysAddr, mut body: impl FnMut(&PageTableEntry)) {
+unsafe fn for_each_own(table: PhysAddr, mut body: impl FnMut(usize, &PageTableEntry)) {
     // SAFETY: the caller's promise.
     let (entries, mut groups) = unsafe { (&*table_at(table), frame::groups_of(table)) };
     while groups != 0 {
@@ -153,7 +153,7 @@ unsafe fn for_each_own(table: PhysAddr, mut body: impl FnMut(&PageTableEntry)) {
         for slot in first..first + frame::GROUP_SIZE {
             let entry = &entries[slot];
             if !entry.is_unused() && !is_borrowed(entry) {
-                body(entry);
+                body(slot, entry);
             }
         }
     }
@@ -322,7 +322,7 @@ impl Drop for Tables {
         // entries of it still, they are under a PCID that is flushed when it is loaded
         // next: it is this space's, whose id no other one gets (see `smp::pcid`).
         unsafe {
-            for_each_own(self.root, |entry| release(entry.addr(), 2));
+            for_each_own(self.root, |_, entry| release(entry.addr(), 2));
             frame::release_table(self.root, || {});
         }
     }
@@ -495,8 +495,13 @@ impl Tables {
     pub fn count_own(&self) -> u64 {
         let mut count = 1;
         // SAFETY: the tree is borrowed, and nobody changes a table that it shares.
-        unsafe { for_each_own(self.root, |entry| count += count_own_in(entry.addr(), 2)) };
+        unsafe { for_each_own(self.root, |_, entry| count += count_own_in(entry.addr(), 2)) };
         count
+    }
+
+    /// Calls `body` with the address of every page that this tree has a reference to.
+    pub fn for_each_own_page(&self, body: &mut dyn FnMut(usize)) {
+        own_pages_in(self.root, 3, 0, body);
     }
 
     /// Pages mapped in `[start, end)`.
@@ -510,7 +515,7 @@ fn count_own_in(table: PhysAddr, level: u32) -> u64 {
     let mut count = 1;
     // SAFETY: a table of a tree that is borrowed.
     unsafe {
-        for_each_own(table, |entry| {
+        for_each_own(table, |_, entry| {
             count += match level {
                 0 => 1,
                 _ => count_own_in(entry.addr(), level - 1),
@@ -518,6 +523,19 @@ fn count_own_in(table: PhysAddr, level: u32) -> u64 {
         });
     }
     count
+}
+
+fn own_pages_in(table: PhysAddr, level: u32, base: usize, body: &mut dyn FnMut(usize)) {
+    // SAFETY: a table of a tree that is borrowed.
+    unsafe {
+        for_each_own(table, |slot, entry| {
+            let address = base + slot * span(level);
+            match level {
+                0 => body(address),
+                _ => own_pages_in(entry.addr(), level - 1, address, body),
+            }
+        });
+    }
 }
 
 fn count_in(table: *mut PageTable, level: u32, base: usize, start: usize, end: usize) -> u64 {

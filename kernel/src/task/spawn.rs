@@ -186,7 +186,9 @@ fn furnish(ready: &Ready, maker: &Thread, request: &mut Request<'_>) -> Result<(
         clone::store_in_child(process, id_address, process.id());
     }
     for (file, descriptor) in request.files.drain(..) {
-        process.files().place(descriptor, channel::for_another(file))?;
+        process
+            .files()
+            .place(descriptor, channel::for_another(file))?;
     }
     process.set_spawned(Spawned {
         payload: IrqLock::new(Some(core::mem::take(&mut request.payload))),
@@ -251,6 +253,7 @@ fn leave_answer(process: &Process, status: u32, answer: Message) {
         && !process.is_ending()
     {
         spawned.return_answer(answer);
+        process.space().tell_written();
     }
     exit::begin(process, wait::status_of_exit(status));
 }

@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 
 use malachite_bigint::BigInt;
 use rustpython_vm::builtins::{
-    PyBaseExceptionRef, PyByteArray, PyBytes, PyCode, PyDict, PyDictRef, PyFrozenSet, PySet,
-    PyStr, PyTuple,
+    PyBaseExceptionRef, PyByteArray, PyBytes, PyCode, PyDict, PyDictRef, PyFrozenSet, PySet, PyStr,
+    PyTuple,
 };
 use rustpython_vm::common::wtf8::Wtf8Buf;
 use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
@@ -499,7 +499,12 @@ impl Decoder<'_> {
                     .map_err(|_| Malformed::Unexpected(Tag::Object))?;
                 // As pickle: around any __setattr__ where there is a dictionary.
                 match object.dict() {
-                    Some(dict) if object.class().get_attr(vm.ctx.intern_str(&*name.to_string_lossy())).is_none() => {
+                    Some(dict)
+                        if object
+                            .class()
+                            .get_attr(vm.ctx.intern_str(&*name.to_string_lossy()))
+                            .is_none() =>
+                    {
                         dict.set_item(&*name, value, vm)?;
                     }
                     _ => object.set_attr(&name, value, vm)?,

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use num_traits::ToPrimitive;
 use roentgen_abi::message::{LEAST_RANGE, MOST_RANGES};
 use rustpython_vm::builtins::{
-    PyBaseExceptionRef, PyByteArray, PyBytes, PyCode, PyComplex, PyDict, PyDictRef, PyFloat, PyFrozenSet, PyFunction,
-    PyInt, PyList, PyModule, PySet, PyStr, PyTuple, PyTupleRef, PyType,
+    PyBaseExceptionRef, PyByteArray, PyBytes, PyCode, PyComplex, PyDict, PyDictRef, PyFloat,
+    PyFrozenSet, PyFunction, PyInt, PyList, PyModule, PySet, PyStr, PyTuple, PyTupleRef, PyType,
 };
 use rustpython_vm::function::ArgIterable;
 use rustpython_vm::protocol::PyBuffer;
@@ -348,11 +348,7 @@ impl Encoder<'_> {
     }
 
     /// A `TypeError` about "cannot pickle" said in terms of sending.
-    fn unsendable(
-        &self,
-        object: &PyObject,
-        error: PyBaseExceptionRef,
-    ) -> PyBaseExceptionRef {
+    fn unsendable(&self, object: &PyObject, error: PyBaseExceptionRef) -> PyBaseExceptionRef {
         let vm = self.vm;
         if !error.fast_isinstance(vm.ctx.exceptions.type_error) {
             return error;
@@ -508,7 +504,9 @@ impl Encoder<'_> {
             let value = object.get_attr(part, vm)?;
             let is_empty = vm.is_none(&value)
                 || part == "__dict__"
-                    && value.downcast_ref::<PyDict>().is_some_and(|dict| dict.is_empty());
+                    && value
+                        .downcast_ref::<PyDict>()
+                        .is_some_and(|dict| dict.is_empty());
             if is_empty {
                 self.tag(Tag::End);
             } else {
@@ -613,7 +611,10 @@ impl Encoder<'_> {
                 let text = cause.as_object().str(vm).ok()?;
                 Some(format!(": {}", text.to_string_lossy()))
             });
-            format!("{what} ({kind}) cannot be sent{}", cause.unwrap_or_default())
+            format!(
+                "{what} ({kind}) cannot be sent{}",
+                cause.unwrap_or_default()
+            )
         } else {
             format!("{what} ({kind}) cannot be sent: {reason}")
         };
@@ -627,10 +628,10 @@ impl Encoder<'_> {
         if let Some(name) = text(Some(reduced.clone())) {
             let module = match text(attribute(object, "__module__", vm)?) {
                 Some(module) => module,
-                None => text(Some(self.hook("which_module")?.call(
-                    (object.to_owned(), name.clone()),
-                    vm,
-                )?))
+                None => text(Some(
+                    self.hook("which_module")?
+                        .call((object.to_owned(), name.clone()), vm)?,
+                ))
                 .unwrap_or_default(),
             };
             self.reference(&module, &name);

@@ -66,6 +66,21 @@ impl Cores {
             .is_some_and(|word| word & (1 << (core % 64)) != 0)
     }
 
+    /// All of them but one.
+    #[must_use]
+    pub fn without(mut self, core: usize) -> Self {
+        if let Some(word) = self.0.get_mut(core / 64) {
+            *word &= !(1 << (core % 64));
+        }
+        self
+    }
+
+    /// Whether it is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     /// Their numbers, in order.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
         self.0.into_iter().enumerate().flat_map(|(word, mut bits)| {
@@ -97,6 +112,13 @@ mod tests {
         assert!(set.now().contains(63));
         assert!(!set.now().contains(64));
         assert!(!set.now().contains(MAX_CORES + 100));
+        assert!(!set.now().without(5).contains(5));
+        assert!(set.now().without(5).contains(63));
+        assert_eq!(set.now().without(MAX_CORES + 100), set.now());
+        let none = cores
+            .iter()
+            .fold(set.now(), |some, core| some.without(*core));
+        assert!(none.is_empty() && !set.now().is_empty());
     }
 
     #[test]

@@ -69,11 +69,14 @@ pub struct Sent {
 /// core has caught up.
 pub fn shoot_down(hardware: &impl Hardware, cores: &Cores, here: usize) -> Sent {
     let mut sent = Sent::default();
+    let cores = cores.without(here);
+    if cores.is_empty() {
+        return sent;
+    }
     let mut tickets = [0; MAX_CORES];
     let others = || {
         cores
             .iter()
-            .filter(|core| *core != here)
             .filter_map(|core| Some((core, hardware.mailbox(core)?)))
     };
     for (core, mailbox) in others() {

@@ -91,6 +91,9 @@ const OURS: &[(&str, &str)] = &[
     ),
 ];
 
+/// How many things `channels` looks at.
+const CHANNEL_SECTIONS: usize = 15;
+
 pub fn add(mut tier: Tier) -> Tier {
     for (name, link, promise) in PROGRAMS.iter().copied() {
         tier = tier.test(format!("programs: {name}: {promise}"), move || {
@@ -114,6 +117,21 @@ pub fn add(mut tier: Tier) -> Tier {
                 let machine = machine(&program, &[lives]).unwrap();
                 let text = printed(machine.smp(cores).timeout(limit(cores)));
                 assert_eq!(text, String::from_utf8_lossy(&linux.stdout));
+            },
+        );
+    }
+    for cores in [2, 4] {
+        tier = tier.test(
+            format!(
+                "programs: channels: on {cores} cores what is sent arrives once, in order and \
+                 whole, and the end is seen"
+            ),
+            move || {
+                let program = compile("channels", Link::Static).unwrap();
+                let machine = machine(&program, &[]).unwrap();
+                let text = printed(machine.smp(cores).timeout(limit(cores)));
+                let well = text.lines().filter(|line| line.ends_with(": well"));
+                assert_eq!(well.count(), CHANNEL_SECTIONS, "{text}");
             },
         );
     }

@@ -1,43 +1,13 @@
-//! What CPython has about scheduling and RustPython 0.6 lacks, under its standard names:
-//! `sched_getaffinity`, `sched_setaffinity` and `sched_rr_get_interval` of `posix` (and
-//! so of `os`, whose `process_cpu_count` then asks the first), and
+//! Scheduling: `sched_getaffinity`, `sched_setaffinity` and `sched_rr_get_interval` of
+//! `posix` (and so of `os`, whose `process_cpu_count` then asks the first), and
 //! `time.pthread_getcpuclockid`.
-//!
-//! They become part of the modules' definitions before either is imported, so nothing is
-//! run at the start, and further interpreters of the process have them too. Semantics,
-//! argument names and exceptions: CPython 3.14, `Modules/posixmodule.c` and
-//! `Modules/timemodule.c`.
 
-use rustpython_vm::VirtualMachine;
-use rustpython_vm::builtins::{PyModuleDef, PyModuleSlots};
-use rustpython_vm::common::rc::PyRc;
+use rustpython_vm::Context;
+use rustpython_vm::builtins::PyModuleDef;
 
-/// Adds the functions to the interpreter's modules. For an init hook: the modules that
-/// were imported already stay as they are.
-pub(crate) fn install(vm: &mut VirtualMachine) {
-    let additions = [posix::module_def(&vm.ctx), time::module_def(&vm.ctx)];
-    let Some(state) = PyRc::get_mut(&mut vm.state) else {
-        return;
-    };
-    for addition in additions {
-        if let Some(definition) = state.module_defs.get_mut(addition.name.as_str()) {
-            *definition = extended(definition, addition);
-        }
-    }
-}
-
-/// `module` with the functions of `addition` behind its own. Definitions live as long as
-/// the process, as those that the macros make do.
-fn extended(module: &PyModuleDef, addition: &PyModuleDef) -> &'static PyModuleDef {
-    Box::leak(Box::new(PyModuleDef {
-        name: module.name,
-        doc: module.doc,
-        methods: [module.methods, addition.methods].concat().leak(),
-        slots: PyModuleSlots {
-            create: module.slots.create,
-            exec: module.slots.exec,
-        },
-    }))
+/// The additions, one definition for each module.
+pub(super) fn additions(context: &Context) -> Vec<&'static PyModuleDef> {
+    vec![posix::module_def(context), time::module_def(context)]
 }
 
 #[rustpython_vm::pymodule(name = "posix")]
