@@ -1,0 +1,94 @@
+"""Ten thousand live Python processes, each of which answers on a channel.
+
+    ./run.sh --smp 4 examples/ten_thousand.py [COUNT]
+
+Each process is spawned from the default template and waits. When all are there, each is
+asked for a number, and answers with it and the core it runs on. The table at the end says
+what that took: memory is the change in free memory of the machine, all of the kernel's own
+included.
+"""
+
+import collections
+import sys
+import time
+
+import roentgen
+
+
+def answer(questions, answers):
+    """Answer one question, then wait for the end."""
+    for question in questions:
+        answers.send((question * 2, roentgen.current_core()))
+
+
+def free_memory():
+    """Return the machine's free memory; None where the kernel does not tell."""
+    return roentgen.memory().free if roentgen.is_roentgen() else None
+
+
+def start(count):
+    """Spawn the processes; returns their channels and what was measured."""
+    questions, answers = roentgen.Channel(1024), roentgen.Channel(1024)
+    theirs = questions.receiver, answers.sender
+    # The template is made before anything is measured.
+    roentgen.spawn(answer, *theirs).kill()
+    before, began = free_memory(), time.monotonic()
+    processes = []
+    for number in range(count):
+        processes.append(roentgen.spawn(answer, *theirs))
+        if sys.stderr.isatty() and number % 100 == 0:
+            print(f"\r{number}/{count} processes", end="", file=sys.stderr, flush=True)
+    return processes, questions, answers, before, time.monotonic() - began
+
+
+def ask(count, questions, answers):
+    """Ask as many questions as there are processes; returns the core of each answer."""
+    cores = collections.Counter()
+    total = 0
+    asked = 0
+    for answered in range(count):
+        # Some ahead, but no more than the channel holds, or both sides would wait.
+        while asked < count and asked - answered < 512:
+            questions.send(asked)
+            asked += 1
+        value, core = answers.receive(timeout=600)
+        total += value
+        cores[core] += 1
+    if total != count * (count - 1):
+        raise SystemExit(f"the answers are wrong: they sum up to {total}")
+    return cores
+
+
+def main():
+    """Start, ask, print, end."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    processes, questions, answers, before, spawning = start(count)
+    alive = sum(process.is_alive() for process in processes)
+    began = time.monotonic()
+    cores = ask(count, questions, answers)
+    answering = time.monotonic() - began
+    after = free_memory()
+    questions.close()
+    began = time.monotonic()
+    for process in processes:
+        process.join(600)
+    ending = time.monotonic() - began
+    rows = [
+        ("processes alive at once", f"{alive}"),
+        ("time to spawn one", f"{spawning / count * 1e6:.0f} us"),
+        ("time for an answer", f"{answering / count * 1e6:.0f} us"),
+        ("time for one to end", f"{ending / count * 1e6:.0f} us"),
+    ]
+    if before is not None:
+        rows.append(("memory per process", f"{(before - after) / count / 1024:.0f} KiB"))
+    for name, value in rows:
+        print(f"{name:<26}{value:>12}")
+    for core, answered in sorted(cores.items()):
+        print(f"{f'answers from core {core}':<26}{answered:>12}")
+    statuses = collections.Counter(process.exitcode for process in processes)
+    if alive != count or statuses != {0: count}:
+        raise SystemExit(f"not all were well: {alive} alive, exit statuses {dict(statuses)}")
+
+
+if __name__ == "__main__":
+    main()
