@@ -315,6 +315,7 @@ static void test_room(void)
     struct range range[2] = {{0}};
     int descriptors[2] = {0, 1};
     int end = channel(1, 0), before = open_descriptors();
+    uint64_t at_first = memory_in_use();
     char *memory = placed(LEAST_RANGE, 1);
     memset(memory, 'm', LEAST_RANGE);
     memset(bytes, 'b', sizeof bytes);
@@ -383,6 +384,8 @@ static void test_room(void)
     close(descriptors[0]);
     close(descriptors[1]);
     close(end);
+    /* No range was left mapped by what failed. */
+    CHECK(memory_in_use() < at_first + LEAST_RANGE / 2);
 }
 
 /* ---- the end of it */
