@@ -69,9 +69,11 @@ pub fn check_shootdowns() {
 pub struct CoreTlb {
     mailbox: Mailbox,
     kernel_generation: AtomicU64,
-    /// For the check: the space that the core runs, 0: none, and as of when.
+    /// For the check: the space that the core runs, 0: none, and as of when; and how often
+    /// that was said.
     running: AtomicU64,
     as_of: AtomicU64,
+    shown: AtomicU64,
     space_loads: AtomicU64,
     space_loads_kept: AtomicU64,
     shootdowns_sent: AtomicU64,
@@ -106,6 +108,7 @@ impl CoreTlb {
             kernel_generation: AtomicU64::new(KERNEL_GENERATION.load(Ordering::SeqCst)),
             running: AtomicU64::new(0),
             as_of: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
             space_loads: AtomicU64::new(0),
             space_loads_kept: AtomicU64::new(0),
             shootdowns_sent: AtomicU64::new(0),
@@ -149,15 +152,21 @@ impl CoreTlb {
     /// And it is 0 before the core is out of a space's set: nobody finds it behind who did
     /// not have to ask it.
     pub(super) fn show_running(&self, space: u64, generation: u64) {
+        self.shown.fetch_add(1, Ordering::SeqCst);
         self.running.store(0, Ordering::SeqCst);
         self.as_of.store(generation, Ordering::SeqCst);
         self.running.store(space, Ordering::SeqCst);
     }
 
-    /// Whether this core may use translations of `space` from before `generation`.
+    /// Whether this core may use translations of `space` from before `generation`. One that
+    /// has left the space and is back when it is looked at again came as of now.
     fn is_behind(&self, space: u64, generation: u64) -> bool {
         let running = || self.running.load(Ordering::SeqCst) == space;
-        running() && self.as_of.load(Ordering::SeqCst) < generation && running()
+        let shown = self.shown.load(Ordering::SeqCst);
+        running()
+            && self.as_of.load(Ordering::SeqCst) < generation
+            && running()
+            && self.shown.load(Ordering::SeqCst) == shown
     }
 
     fn note_sent(&self, sent: shootdown::Sent) {

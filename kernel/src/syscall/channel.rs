@@ -12,6 +12,7 @@ use crate::task;
 const FLAGS: u32 = linux::O_CLOEXEC | linux::O_NONBLOCK;
 
 /// `channel(capacity, flags)`.
+#[inline(never)]
 pub(super) fn create([capacity, flags, ..]: [usize; 6]) -> Result<usize> {
     let flags = flags as u32;
     if flags & !FLAGS != 0 {
@@ -21,6 +22,7 @@ pub(super) fn create([capacity, flags, ..]: [usize; 6]) -> Result<usize> {
 }
 
 /// `channel_end(fd, mode)`.
+#[inline(never)]
 pub(super) fn further_end([descriptor, mode, ..]: [usize; 6]) -> Result<usize> {
     let mode = mode as u32;
     if mode & !(FLAGS | linux::O_ACCMODE) != 0 {
@@ -40,18 +42,21 @@ fn file(descriptor: usize) -> Result<Arc<OpenFile>> {
 }
 
 /// `channel_close(fd)`.
+#[inline(never)]
 pub(super) fn close([descriptor, ..]: [usize; 6]) -> Result<usize> {
     channel::close(&*file(descriptor)?)?;
     Ok(0)
 }
 
 /// `send(fd, message, timeout)`.
+#[inline(never)]
 pub(super) fn send([descriptor, message, timeout, ..]: [usize; 6]) -> Result<usize> {
     channel::send(&*file(descriptor)?, message, timeout as u64)?;
     Ok(0)
 }
 
 /// `receive(fd, message, timeout)`.
+#[inline(never)]
 pub(super) fn receive([descriptor, message, timeout, ..]: [usize; 6]) -> Result<usize> {
     channel::receive(&*file(descriptor)?, message, timeout as u64)?;
     Ok(0)

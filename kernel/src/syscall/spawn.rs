@@ -22,6 +22,7 @@ use crate::task::template::Template;
 use crate::task::{self, Process};
 use crate::time::Instant;
 
+#[inline(never)]
 pub(super) fn freeze(
     [kept, count, to, id_address, ..]: [usize; 6],
     frame: &TrapFrame,
@@ -40,6 +41,7 @@ pub(super) fn freeze(
     Ok(1)
 }
 
+#[inline(never)]
 pub(super) fn spawn([arguments, size, to, ..]: [usize; 6], frame: &TrapFrame) -> Result<usize> {
     if size != size_of::<Spawn>() {
         return Err(Errno::EINVAL);
@@ -134,6 +136,7 @@ fn deliver(message: Message, room: &Room, put_back: impl FnOnce(Message)) -> Res
     })
 }
 
+#[inline(never)]
 pub(super) fn payload([to, ..]: [usize; 6]) -> Result<usize> {
     let process = task::current_process();
     let spawned = process.spawned().ok_or(Errno::ENODATA)?;
@@ -143,6 +146,7 @@ pub(super) fn payload([to, ..]: [usize; 6]) -> Result<usize> {
     Ok(0)
 }
 
+#[inline(never)]
 pub(super) fn finish([status, answer, ..]: [usize; 6]) -> Result<usize> {
     let status = u8::try_from(status).map_err(|_| Errno::EINVAL)?;
     spawn::finish(status.into(), Message::read(answer)?)
@@ -153,6 +157,7 @@ fn process_of(descriptor: usize) -> Result<Arc<Process>> {
     pidfd::process_of(&file)
 }
 
+#[inline(never)]
 pub(super) fn join([descriptor, answer, ending, timeout, ..]: [usize; 6]) -> Result<usize> {
     let process = process_of(descriptor)?;
     let room = Room::read(answer)?;
@@ -187,6 +192,7 @@ fn deadline(timeout: u64) -> Option<Instant> {
     (timeout != FOREVER).then(|| Instant::now() + Duration::from_nanos(timeout))
 }
 
+#[inline(never)]
 pub(super) fn process([descriptor, buffer, size, ..]: [usize; 6]) -> Result<usize> {
     let process = process_of(descriptor)?;
     let usage = process.usage();

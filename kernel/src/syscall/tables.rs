@@ -22,6 +22,7 @@ const THREAD_NUMBERS: usize = THREADS.len() - 1;
 
 /// The table of cores.
 #[must_use]
+#[inline(never)]
 pub fn cores() -> String {
     let mut text = CORES.join(" ");
     for bucket in 0..BUCKETS {
@@ -87,6 +88,7 @@ fn core_values(core: &Core) -> [u64; CORES.len()] {
 
 /// The table of threads.
 #[must_use]
+#[inline(never)]
 pub fn threads() -> String {
     let mut text = THREADS.join(" ");
     text.push('\n');

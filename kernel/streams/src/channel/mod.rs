@@ -189,7 +189,8 @@ impl<M, L: Lock<Value = State<M>>, W: Waiters> Channel<L, W> {
             state.finish();
             (was_full, state.is_over_for_some())
         });
-        // Also where it was not full: one sender is told of each place.
+        // Also where it was not full before. Whoever leaves tells the next all the same, but
+        // two that have a place each need not wait for one another.
         self.senders.wake_one();
         if was_full {
             self.pollers.wake_all();

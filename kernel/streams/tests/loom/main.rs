@@ -132,9 +132,8 @@ fn a_place_is_not_lost_to_a_sender_that_gives_up() {
     });
 }
 
-/// Three preemptions. Seen caught: a delivery that tells senders only where the channel was
-/// full before it; a sender that was told of the second place when it had taken the first, and
-/// does not tell the next.
+/// Three preemptions. Seen caught: a sender that was told of the second place when it had
+/// taken the first, and does not tell the next.
 #[test]
 fn two_places_are_told_to_two_senders() {
     bounded(3, || {
