@@ -452,6 +452,7 @@ pub(crate) mod _calls {
     /// from it does what it was given there, and does not return.
     #[pyfunction]
     fn freeze(kept: Vec<i32>, vm: &VirtualMachine) -> PyResult<i32> {
+        crate::allocator::fill_holes();
         let mut template = -1_i32;
         // SAFETY: the call reads `kept`, and writes one descriptor.
         let result = unsafe {

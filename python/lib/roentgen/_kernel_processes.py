@@ -73,12 +73,21 @@ def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
 
     for name in preload:
         importlib.import_module(name)
+    _keep_garbage_collector_off()
     limit = os.sysconf("SC_OPEN_MAX")
     low = 0
     for kept in [*sorted(keep), limit]:
         os.closerange(low, kept)
         low = kept + 1
     return _roentgen.Descriptor(_roentgen.freeze(keep))
+
+
+def _keep_garbage_collector_off() -> None:
+    """Let no copy look through what all have: it would copy every page of it."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
 
 
 def default_template() -> Any:
@@ -112,6 +121,7 @@ def _start_fresh(call: tuple[Any, ...], keep: list[int]) -> tuple[int, Any]:
 def freeze_self(keep: list[int]) -> int:
     """Freeze the calling process."""
     kept = sorted({*keep, *(number for number in range(3) if _is_open(number))})
+    _keep_garbage_collector_off()
     try:
         return _roentgen.freeze(kept)
     except OSError as error:
