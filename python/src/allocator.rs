@@ -220,25 +220,6 @@ mod tests {
     }
 
     #[test]
-    fn blocks_lie_together_after_the_holes_were_filled() {
-        let mut blocks: Vec<Vec<u8>> = (0..4000).map(|n| vec![n as u8; 64 + n % 512]).collect();
-        let mut index = 0;
-        blocks.retain(|_| {
-            index += 1;
-            index % 2 == 0
-        });
-        fill_holes();
-        let new: Vec<Box<[u8; 200]>> = (0..100).map(|n| Box::new([n; 200])).collect();
-        let mut pages: Vec<usize> = new
-            .iter()
-            .map(|block| block.as_ptr().addr() / PAGE)
-            .collect();
-        pages.dedup();
-        assert!(pages.len() <= 100 * 208 / PAGE + 2, "{} pages", pages.len());
-        assert!(blocks.iter().all(|block| block.len() >= 64));
-    }
-
-    #[test]
     fn too_much_is_null_and_no_fault() {
         let layout = Layout::from_size_align(isize::MAX as usize - PAGE, 1).unwrap();
         // SAFETY: the layout is valid and not empty.

@@ -140,9 +140,7 @@ pub(crate) mod _calls {
     use rustpython_vm::common::lock::PyMutex;
     use rustpython_vm::convert::IntoPyException;
     use rustpython_vm::function::ArgIntoFloat;
-    use rustpython_vm::{
-        PyObjectRef, PyPayload, PyRef, PyResult, TryFromObject, VirtualMachine,
-    };
+    use rustpython_vm::{PyObjectRef, PyPayload, PyRef, PyResult, TryFromObject, VirtualMachine};
 
     use super::{Timeout, call, channel_error, message_call};
     use crate::codec::encode;
@@ -161,9 +159,7 @@ pub(crate) mod _calls {
             let flags = (mode | libc::O_CLOEXEC) as usize;
             // SAFETY: takes numbers only. It fails where the number is no end any more:
             // somebody closed it who did not make it.
-            if let Ok(own) =
-                unsafe { call(syscall::RG_CHANNEL_END, [end as usize, flags, 0, 0]) }
-            {
+            if let Ok(own) = unsafe { call(syscall::RG_CHANNEL_END, [end as usize, flags, 0, 0]) } {
                 // SAFETY: both numbers are open; what was shared is let go of.
                 unsafe {
                     libc::dup3(own as i32, end, libc::O_CLOEXEC);

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import select
 import signal as _signal
 import sys
-import time
+import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -39,6 +40,9 @@ _LIMITS: dict[int, tuple[type[ProcessDied], str]] = {
 
 #: What :func:`spawn` is asked for where it is asked for nothing.
 _NOTHING = (None, None, 0, None, None, None, None)
+
+#: Held while a thread takes an answer that is there.
+_taking = threading.Lock()
 
 _spawn = _processes.spawn
 _spawn_self = _processes.spawn_self
@@ -153,20 +157,33 @@ class Process:
         :raises TimeoutError: it has not ended within that many seconds.
         """
         if self._ending is None:
-            ending, answer = _join(self._handle or self._open(), timeout)
-            if answer is ...:
-                answer = self._answer_of_another()
-            if self._ending is None:
-                # In this order: who sees the ending sees the answer.
-                self._answer = answer
-                self._ending = ending
+            if _thread._count():
+                self._join_among_threads(timeout)
+            else:
+                self._note(*_join(self._handle or self._open(), timeout))
 
-    def _answer_of_another(self) -> Any:
-        """Somebody has taken the answer: another thread has it in hand, or a process."""
-        end = time.monotonic() + 1
-        while self._ending is None and time.monotonic() < end:
-            time.sleep(0.001)
-        return RemoteError("another process has taken its result")
+    def _note(self, ending: tuple[int, int], answer: Any) -> None:
+        if answer is ...:
+            answer = RemoteError("another process has taken its result")
+        # In this order: who sees the ending sees the answer.
+        self._answer = answer
+        self._ending = ending
+
+    def _join_among_threads(self, timeout: float | None) -> None:
+        """Wait without taking the answer: only one of several waiters can have it."""
+        if timeout is not None and not timeout >= 0:
+            raise ValueError("a timeout is a number of seconds, 0 or more")
+        poll = select.poll()
+        poll.register(self.sentinel, select.POLLIN)
+        if not poll.poll(None if timeout is None else timeout * 1000):
+            raise TimeoutError(
+                f"the process has not ended within {timeout} s"
+                if timeout
+                else "the process has not ended yet"
+            )
+        with _taking:
+            if self._ending is None:
+                self._note(*_join(self._open(), None))
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for its end, and return what the function returned.

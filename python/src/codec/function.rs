@@ -10,10 +10,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use super::decode::native_module;
 use rustpython_vm::builtins::{PyBytes, PyCode, PyDict, PyStrInterned};
 use rustpython_vm::bytecode::{Instruction, OpArg};
 use rustpython_vm::common::lock::PyMutex;
-use super::decode::native_module;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
 
 /// How many code objects are remembered before all are forgotten.
