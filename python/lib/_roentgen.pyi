@@ -34,45 +34,27 @@ def channel_close(fd: int, /) -> None: ...
 def send(fd: int, value: object, timeout: float | None, /) -> None: ...
 def receive(fd: int, timeout: float | None, /) -> Any: ...
 def spawn(
-    template: int,
-    call: tuple[Any, ...],
-    affinity: bytes | None,
-    nice: int,
-    memory: int | None,
-    cpu_time: float | None,
-    deadline: float | None,
-    name: str | None,
-    /,
-) -> tuple[int, int]: ...
+    template: int, call: tuple[Any, ...], options: tuple[Any, ...], /
+) -> tuple[int, Descriptor]: ...
 def spawn_self(
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
     keywords: dict[str, Any] | None,
-    affinity: bytes | None,
-    nice: int,
-    memory: int | None,
-    cpu_time: float | None,
-    deadline: float | None,
-    name: str | None,
+    options: tuple[Any, ...],
     /,
-) -> tuple[int, int]: ...
+) -> tuple[int, Descriptor]: ...
 def spawn_program(
     arguments: list[bytes],
     environment: list[bytes],
     kept: list[int],
     call: tuple[Any, ...],
-    affinity: bytes | None,
-    nice: int,
-    memory: int | None,
-    cpu_time: float | None,
-    deadline: float | None,
-    name: str | None,
+    options: tuple[Any, ...],
     /,
-) -> tuple[int, int]: ...
+) -> tuple[int, Descriptor]: ...
 def freeze(kept: list[int], /) -> int: ...
 def live() -> NoReturn: ...
-def join(pidfd: int, timeout: float | None, /) -> tuple[int, int, bool, Any]: ...
-def process(pidfd: int, /) -> str: ...
+def join(handle: Descriptor, timeout: float | None, /) -> tuple[tuple[int, int], Any]: ...
+def process(handle: Descriptor, /) -> str: ...
 
 # What both kernels need.
 def failure(error: BaseException, /) -> tuple[Any, ...]: ...

@@ -131,18 +131,20 @@ pub(crate) fn message_call(
 pub(crate) mod _calls {
     use std::collections::BTreeSet;
     use std::io;
+    use std::os::fd::{FromRawFd, OwnedFd};
 
     use roentgen_abi::message::Message;
     use roentgen_abi::spawn::{Ending, Placed, SELF, Spawn, UNLIMITED};
     use roentgen_abi::syscall;
-    use rustpython_vm::builtins::{PyBytesRef, PyUtf8StrRef};
+    use rustpython_vm::builtins::{PyBytesRef, PyTupleRef, PyUtf8StrRef};
     use rustpython_vm::common::lock::PyMutex;
     use rustpython_vm::convert::IntoPyException;
     use rustpython_vm::function::ArgIntoFloat;
-    use rustpython_vm::{PyObjectRef, PyResult, VirtualMachine};
+    use rustpython_vm::{PyObjectRef, PyPayload, PyRef, PyResult, TryFromObject, VirtualMachine};
 
     use super::{Timeout, call, channel_error, message_call};
     use crate::codec::encode;
+    use crate::descriptor::Descriptor;
     use crate::message::{Outgoing, receive as receive_message};
 
     /// The ends of channels that the package has, by their numbers.
@@ -157,9 +159,7 @@ pub(crate) mod _calls {
             let flags = (mode | libc::O_CLOEXEC) as usize;
             // SAFETY: takes numbers only. It fails where the number is no end any more:
             // somebody closed it who did not make it.
-            if let Ok(own) =
-                unsafe { call(syscall::RG_CHANNEL_END, [end as usize, flags, 0, 0]) }
-            {
+            if let Ok(own) = unsafe { call(syscall::RG_CHANNEL_END, [end as usize, flags, 0, 0]) } {
                 // SAFETY: both numbers are open; what was shared is let go of.
                 unsafe {
                     libc::dup3(own as i32, end, libc::O_CLOEXEC);
@@ -252,21 +252,31 @@ pub(crate) mod _calls {
             .decode(vm)
     }
 
-    /// What a process is to be, beside what it is to do.
-    #[derive(rustpython_vm::FromArgs)]
+    /// What a process is to be, beside what it is to do: a tuple, in this order.
     struct Options {
-        #[pyarg(positional)]
         affinity: Option<PyBytesRef>,
-        #[pyarg(positional)]
         nice: i32,
-        #[pyarg(positional)]
         memory: Option<u64>,
-        #[pyarg(positional)]
         cpu_time: Option<ArgIntoFloat>,
-        #[pyarg(positional)]
         deadline: Option<ArgIntoFloat>,
-        #[pyarg(positional)]
         name: Option<PyUtf8StrRef>,
+    }
+
+    impl TryFromObject for Options {
+        fn try_from_object(vm: &VirtualMachine, object: PyObjectRef) -> PyResult<Self> {
+            let options: PyTupleRef = object.try_into_value(vm)?;
+            let [affinity, nice, memory, cpu_time, deadline, name] = options.as_slice() else {
+                return Err(vm.new_type_error("options are a tuple of six"));
+            };
+            Ok(Self {
+                affinity: affinity.clone().try_into_value(vm)?,
+                nice: nice.clone().try_into_value(vm)?,
+                memory: memory.clone().try_into_value(vm)?,
+                cpu_time: cpu_time.clone().try_into_value(vm)?,
+                deadline: deadline.clone().try_into_value(vm)?,
+                name: name.clone().try_into_value(vm)?,
+            })
+        }
     }
 
     /// Seconds as the kernel takes a limit.
@@ -349,6 +359,12 @@ pub(crate) mod _calls {
         }
     }
 
+    fn started((pid, pidfd): (usize, i32), vm: &VirtualMachine) -> (usize, PyRef<Descriptor>) {
+        // SAFETY: the call has just made it.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+        (pid, Descriptor::owned(pidfd).into_ref(&vm.ctx))
+    }
+
     /// Spawns a process from a template: its id and a descriptor of it.
     #[pyfunction]
     fn spawn(
@@ -356,9 +372,10 @@ pub(crate) mod _calls {
         payload: PyObjectRef,
         options: Options,
         vm: &VirtualMachine,
-    ) -> PyResult<(usize, i32)> {
+    ) -> PyResult<(usize, PyRef<Descriptor>)> {
         let outgoing = Outgoing::new(encode(&payload, vm)?);
         spawn_with(template, options, outgoing.message())
+            .map(|made| started(made, vm))
             .map_err(|error| error.into_pyexception(vm))
     }
 
@@ -370,7 +387,7 @@ pub(crate) mod _calls {
         keywords: PyObjectRef,
         options: Options,
         vm: &VirtualMachine,
-    ) -> PyResult<(usize, i32)> {
+    ) -> PyResult<(usize, PyRef<Descriptor>)> {
         let made = spawn_with(SELF, options, Message::default())
             .map_err(|error| error.into_pyexception(vm))?;
         if made.0 == 0 {
@@ -379,7 +396,7 @@ pub(crate) mod _calls {
                 .and_then(|()| crate::child::apply(&function, &arguments, &keywords, vm));
             crate::child::end(result, vm);
         }
-        Ok(made)
+        Ok(started(made, vm))
     }
 
     /// Spawns a process that runs another program, which can ask for `payload`, and keeps
@@ -392,7 +409,7 @@ pub(crate) mod _calls {
         payload: PyObjectRef,
         options: Options,
         vm: &VirtualMachine,
-    ) -> PyResult<(usize, i32)> {
+    ) -> PyResult<(usize, PyRef<Descriptor>)> {
         let terminated = |texts: Vec<PyBytesRef>| {
             let texts = texts
                 .iter()
@@ -424,13 +441,14 @@ pub(crate) mod _calls {
                 libc::_exit(127);
             }
         }
-        Ok(made)
+        Ok(started(made, vm))
     }
 
     /// Makes a template of the calling process: its descriptor. A process that is spawned
     /// from it does what it was given there, and does not return.
     #[pyfunction]
     fn freeze(kept: Vec<i32>, vm: &VirtualMachine) -> PyResult<i32> {
+        crate::allocator::fill_holes();
         let mut template = -1_i32;
         // SAFETY: the call reads `kept`, and writes one descriptor.
         let result = unsafe {
@@ -457,15 +475,16 @@ pub(crate) mod _calls {
         crate::child::live(vm)
     }
 
-    /// Waits for the end of a spawned process: wait status, limit that ended it, whether it
-    /// left an answer, and the answer, where nobody has taken it: a tuple, or the exception
-    /// that says why it cannot be had.
+    /// Waits for the end of a spawned process: exit code (or minus the signal) and limit that
+    /// ended it, and the answer: a tuple; None where it left none; the exception that says
+    /// why it cannot be had; `...` where somebody else has taken it.
     #[pyfunction]
     fn join(
-        pidfd: i32,
+        handle: PyRef<Descriptor>,
         timeout: Option<ArgIntoFloat>,
         vm: &VirtualMachine,
-    ) -> PyResult<(u32, u32, bool, PyObjectRef)> {
+    ) -> PyResult<((i32, u32), PyObjectRef)> {
+        let pidfd = handle.number(vm)?;
         let timeout = Timeout::new(timeout.map(Into::into), vm)?;
         let mut ending = Ending::default();
         let answer = timeout
@@ -483,18 +502,26 @@ pub(crate) mod _calls {
                 })
             })?
             .map_err(|error| channel_error(error, &timeout, "the process has not ended", vm))?;
-        let has_answer = ending.has_answer != 0;
-        let answer = if answer.is_empty() {
-            vm.ctx.none()
-        } else {
+        let answer = if !answer.is_empty() {
             answer.decode(vm).unwrap_or_else(Into::into)
+        } else if ending.has_answer != 0 {
+            vm.ctx.ellipsis.clone().into()
+        } else {
+            vm.ctx.none()
         };
-        Ok((ending.status, ending.limit, has_answer, answer))
+        let status = ending.status as i32;
+        let code = if libc::WIFSIGNALED(status) {
+            -libc::WTERMSIG(status)
+        } else {
+            libc::WEXITSTATUS(status)
+        };
+        Ok(((code, ending.limit), answer))
     }
 
     /// What a process has used, a line each: name, space, value.
     #[pyfunction]
-    fn process(pidfd: i32, vm: &VirtualMachine) -> PyResult<String> {
+    fn process(handle: PyRef<Descriptor>, vm: &VirtualMachine) -> PyResult<String> {
+        let pidfd = handle.number(vm)?;
         let mut buffer = vec![0_u8; 4096];
         loop {
             let arguments = [

@@ -169,6 +169,9 @@ pub fn all(filter: Option<&str>) -> Result<ExitCode> {
         println!("failed: the host crates are over their budget");
         sum.failed += 1;
     }
+    if let Some(interpreter) = crate::build::python::tests(&toolchain) {
+        sum.add(timed(interpreter, filter), None, "the interpreter's crate")?;
+    }
     run_models(&toolchain, filter, &mut sum)?;
     for (tier, _) in TIERS {
         let sources = crate::project::root().join("tests/tests").join(tier);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import select as _select
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -56,9 +55,12 @@ class _End:
         return self._end
 
     def __del__(self) -> None:
-        # Where it was not made to the end, there is nothing to drop.
-        with contextlib.suppress(AttributeError, OSError, TypeError):
+        try:
             self._drop()
+        except (AttributeError, OSError, TypeError):
+            # At the end of the interpreter, when modules are empty already, or where it
+            # was not made to its end.
+            pass
 
     def __enter__(self) -> Self:
         return self

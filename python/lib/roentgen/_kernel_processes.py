@@ -1,7 +1,7 @@
 """Processes and templates as Roentgen's kernel has them.
 
-The same names as in :mod:`roentgen._linux_processes`. A handle is the process's descriptor;
-a template's is the template's.
+The same names as in :mod:`roentgen._linux_processes`. A handle is an object that owns the
+process's descriptor; a template's is the number of its descriptor.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from . import _setup
 from ._options import NONE, Options
 
 __all__ = [
-    "close",
     "close_template",
     "default_template",
     "freeze_fresh",
@@ -33,28 +32,16 @@ __all__ = [
     "template_parts",
 ]
 
+spawn = _roentgen.spawn
 join = _roentgen.join
-close = os.close
 close_template = os.close
-
-
-def spawn(template: int, call: tuple[Any, ...], options: Options) -> tuple[int, int, int]:
-    """Start a process from a template: its id, its descriptor, its handle.
-
-    ``call``: setup or None, function, arguments, keyword arguments or None.
-    """
-    pid, descriptor = _roentgen.spawn(template, call, *options)
-    return pid, descriptor, descriptor
 
 
 def spawn_self(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, options: Options
-) -> tuple[int, int, int]:
+) -> tuple[int, Any]:
     """Start a clone of this process."""
-    pid, descriptor = _roentgen.spawn_self(
-        _in_clone, (function, args, kwargs or {}), None, *options
-    )
-    return pid, descriptor, descriptor
+    return _roentgen.spawn_self(_in_clone, (function, args, kwargs or {}), None, options)
 
 
 def _in_clone(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
@@ -62,14 +49,12 @@ def _in_clone(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) 
     return function(*args, **kwargs)
 
 
-def signal(handle: int, number: int) -> None:
+def signal(handle: Any, number: int) -> None:
     """Send a signal."""
-    _roentgen.pidfd_signal(handle, number)
+    _roentgen.pidfd_signal(handle.fileno(), number)
 
 
-def stats(handle: int) -> str:
-    """Return what a process has used, a line each."""
-    return _roentgen.process(handle)
+stats = _roentgen.process
 
 
 def template_parts(template: int) -> tuple[Any, ...]:
@@ -88,12 +73,21 @@ def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
 
     for name in preload:
         importlib.import_module(name)
+    _keep_garbage_collector_off()
     limit = os.sysconf("SC_OPEN_MAX")
     low = 0
     for kept in [*sorted(keep), limit]:
         os.closerange(low, kept)
         low = kept + 1
     return _roentgen.Descriptor(_roentgen.freeze(keep))
+
+
+def _keep_garbage_collector_off() -> None:
+    """Let no copy look through what all have: it would copy every page of it."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
 
 
 def default_template() -> Any:
@@ -107,26 +101,27 @@ def make_template(preload: list[str], keep: list[int], default: int | None) -> i
 
     call = (_setup.Setup(_setup.current()), freeze_fresh, (preload, keep), None)
     if default is not None and not keep:
-        started = _roentgen.spawn(default, call, *NONE)
+        started = _roentgen.spawn(default, call, NONE)
     else:
         started = _start_fresh(call, keep)
-    with Process(*started, started[1], "template") as maker:
+    with Process(*started, "template") as maker:
         return int(maker.result().detach())
 
 
-def _start_fresh(call: tuple[Any, ...], keep: list[int]) -> tuple[int, int]:
+def _start_fresh(call: tuple[Any, ...], keep: list[int]) -> tuple[int, Any]:
     """Start the interpreter anew, and let it do this."""
     program = [sys.executable, "-c", "import _roentgen; _roentgen.live()"]
     arguments = [os.fsencode(word) for word in program]
     environment = [
         os.fsencode(name) + b"=" + os.fsencode(value) for name, value in os.environ.items()
     ]
-    return _roentgen.spawn_program(arguments, environment, keep, call, *NONE)
+    return _roentgen.spawn_program(arguments, environment, keep, call, NONE)
 
 
 def freeze_self(keep: list[int]) -> int:
     """Freeze the calling process."""
     kept = sorted({*keep, *(number for number in range(3) if _is_open(number))})
+    _keep_garbage_collector_off()
     try:
         return _roentgen.freeze(kept)
     except OSError as error:

@@ -27,7 +27,6 @@ from ._errors import NotAvailable, NotEnforced
 __all__ = [
     "FORK",
     "Handle",
-    "close",
     "close_template",
     "default_template",
     "freeze_self",
@@ -67,18 +66,47 @@ class Handle:
         #: Where a template's process tells of the end of its child; -1: it is our own.
         self.reports = -1
         self.lock = threading.Lock()
-        self.outcome: tuple[int, int, bool, Any] | None = None
+        self.owner = os.getpid()
+        self.outcome: tuple[tuple[int, int], Any] | None = None
 
-    def started_as(self, pid: int) -> tuple[int, int, Handle]:
+    def started_as(self, pid: int) -> tuple[int, Handle]:
         """Note the id of a child of ours."""
         self.pid = pid
         self.sentinel = _roentgen.pidfd_open(pid)
         os.close(self.for_answer)
-        return pid, self.sentinel, self
+        return pid, self
+
+    def fileno(self) -> int:
+        """Return a descriptor that becomes readable at the end."""
+        return self.sentinel
+
+    def close(self) -> None:
+        """Let go of the process."""
+        numbers = (self.sentinel, self.answers, self.reports)
+        self.sentinel = self.answers = self.reports = -1
+        if self.owner != os.getpid():
+            return
+        if self.outcome is None and numbers[2] < 0 and self.pid:
+            _orphans.append(self.pid)
+            self.pid = 0
+        for number in numbers:
+            if number >= 0:
+                os.close(number)
+
+    def __del__(self) -> None:
+        try:
+            self.close()
+        except (AttributeError, OSError, TypeError):
+            # At the end of the interpreter, when modules are empty already, or where it
+            # was not made to its end.
+            pass
 
 
-def spawn(template: Any, call: tuple[Any, ...], options: _options.Options) -> tuple[int, int, Any]:
-    """Start a process: its id, its descriptor, its handle."""
+def spawn(template: Any, call: tuple[Any, ...], options: _options.Options) -> tuple[int, Any]:
+    """Start a process: its id and its handle.
+
+    ``call``: setup or None, function, arguments, keyword arguments or None.
+    """
     _check(options)
     if template is not FORK:
         from . import _linux_templates
@@ -95,7 +123,7 @@ def spawn(template: Any, call: tuple[Any, ...], options: _options.Options) -> tu
 
 def spawn_self(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, options: _options.Options
-) -> tuple[int, int, Any]:
+) -> tuple[int, Any]:
     """Start a clone of this process."""
     _check(options)
     handle = Handle(options)
@@ -194,6 +222,9 @@ def _become_fresh(kept: set[int]) -> None:
     import atexit
 
     atexit._clear()
+    from . import _templates
+
+    _templates.known_default = None
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     _inherited.append(sys.modules["__main__"])
@@ -203,9 +234,11 @@ def _become_fresh(kept: set[int]) -> None:
     with contextlib.suppress(ValueError, OSError):
         _signal.set_wakeup_fd(-1)
     for number in _signal.valid_signals():
-        handler = _signal.getsignal(number)
-        if callable(handler) and handler is not _signal.default_int_handler:
-            _signal.signal(number, _signal.SIG_DFL)
+        # The interpreter has no handlers for the last real-time signals.
+        with contextlib.suppress(ValueError):
+            handler = _signal.getsignal(number)
+            if callable(handler) and handler is not _signal.default_int_handler:
+                _signal.signal(number, _signal.SIG_DFL)
     _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in kept:
@@ -234,8 +267,8 @@ def _limit(options: _options.Options) -> None:
         _roentgen.kill_after(options.deadline, False)
 
 
-def join(handle: Handle, timeout: float | None) -> tuple[int, int, bool, Any]:
-    """Wait for the end: wait status, limit that ended it, whether it answered, the answer."""
+def join(handle: Handle, timeout: float | None) -> tuple[tuple[int, int], Any]:
+    """Wait for the end: exit code and limit that ended it; the answer, None without one."""
     if handle.outcome is None:
         if timeout is not None and not timeout >= 0:
             raise ValueError("a timeout is a number of seconds, 0 or more")
@@ -253,7 +286,7 @@ def join(handle: Handle, timeout: float | None) -> tuple[int, int, bool, Any]:
     return handle.outcome
 
 
-def _outcome(handle: Handle) -> tuple[int, int, bool, Any]:
+def _outcome(handle: Handle) -> tuple[tuple[int, int], Any]:
     status, cpu_time = _wait(handle)
     answer: Any = None
     with contextlib.suppress(BlockingIOError):
@@ -272,7 +305,7 @@ def _outcome(handle: Handle) -> tuple[int, int, bool, Any]:
             limit = _CPU_TIME
         elif options.deadline is not None and time.monotonic() >= handle.started + options.deadline:
             limit = _DEADLINE
-    return status, limit, answer is not None, answer
+    return (os.waitstatus_to_exitcode(status), limit), answer
 
 
 def _wait(handle: Handle) -> tuple[int, float]:
@@ -287,16 +320,6 @@ def _wait(handle: Handle) -> tuple[int, float]:
         # Somebody else has waited for all children: the status is lost.
         return 255 << 8, 0.0
     return status, usage.ru_utime + usage.ru_stime
-
-
-def close(handle: Handle) -> None:
-    """Let go of a process."""
-    for number in (handle.sentinel, handle.answers, handle.reports):
-        if number >= 0:
-            os.close(number)
-    if handle.outcome is None and handle.reports < 0 and handle.pid:
-        _orphans.append(handle.pid)
-        _reap_orphans()
 
 
 def signal(handle: Handle, number: int) -> None:

@@ -26,7 +26,7 @@ _STARTED = struct.Struct("<ci")
 _ENDED = struct.Struct("<cid")
 
 
-def spawn(template: int, call: tuple[Any, ...], options: _options.Options) -> tuple[int, int, Any]:
+def spawn(template: int, call: tuple[Any, ...], options: _options.Options) -> tuple[int, Any]:
     """Ask a template for a process."""
     handle = _linux_processes.Handle(options)
     reports, for_report = _roentgen.socket_pair()
@@ -61,7 +61,7 @@ def spawn(template: int, call: tuple[Any, ...], options: _options.Options) -> tu
     handle.pid = _STARTED.unpack(message)[1]
     handle.sentinel = descriptors[0]
     handle.reports = reports
-    return handle.pid, handle.sentinel, handle
+    return handle.pid, handle
 
 
 def report(reports: int) -> tuple[int, float]:

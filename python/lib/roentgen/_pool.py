@@ -14,6 +14,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._errors import ChannelClosed, ProcessDied
+from ._jobs import apply, initialized, run_chunk
 from ._process import Process, spawn
 from ._progress import Bar, Progress
 from ._workers import Worker, value_of
@@ -59,21 +60,6 @@ def _shutdown_all() -> None:
 
 # Before the interpreter waits for the threads that serve them.
 threading._register_atexit(_shutdown_all)  # type: ignore[attr-defined]
-
-
-def _run_chunk(fn: Callable[..., Any], chunk: tuple[tuple[Any, ...], ...]) -> list[Any]:
-    return [fn(*args) for args in chunk]
-
-
-def _initialized(
-    initializer: Callable[..., object],
-    initargs: tuple[Any, ...],
-    fn: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
-    initializer(*initargs)
-    return fn(*args, **kwargs)
 
 
 class Pool(Executor):
@@ -191,7 +177,7 @@ class Pool(Executor):
             chunk = next(chunks, None)
             if chunk is None:
                 return False
-            future = self.submit(_run_chunk, fn, chunk)
+            future = self.submit(run_chunk, fn, chunk)
             if bar is not None:
                 future.add_done_callback(lambda _: bar.advance(len(chunk)))
             futures.append(future)
@@ -268,9 +254,9 @@ class Pool(Executor):
 
     def _spawn_job(self, job: _Job) -> Process:
         if self._initializer is None:
-            return spawn(_apply, job.fn, job.args, job.kwargs, **self._options)
+            return spawn(apply, job.fn, job.args, job.kwargs, **self._options)
         call = (self._initializer, self._initargs, job.fn, job.args, job.kwargs)
-        return spawn(_initialized, *call, **self._options)
+        return spawn(initialized, *call, **self._options)
 
     def _give(self, job: _Job) -> bool:
         while self._idle:
@@ -408,10 +394,6 @@ class Pool(Executor):
         os.close(self._wake_read)
         os.close(self._wake_write)
         _pools.discard(self)
-
-
-def _apply(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return fn(*args, **kwargs)
 
 
 def _death(process: Process) -> BaseException:

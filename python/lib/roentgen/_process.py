@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import select
 import signal as _signal
 import sys
 import threading
@@ -40,8 +41,12 @@ _LIMITS: dict[int, tuple[type[ProcessDied], str]] = {
 #: What :func:`spawn` is asked for where it is asked for nothing.
 _NOTHING = (None, None, 0, None, None, None, None)
 
-#: Guards who takes an answer from the kernel, never while waiting for one.
-_answers = threading.Lock()
+#: Held while a thread takes an answer that is there.
+_taking = threading.Lock()
+
+_spawn = _processes.spawn
+_spawn_self = _processes.spawn_self
+_join = _processes.join
 
 
 def spawn(
@@ -82,15 +87,14 @@ def spawn(
     """
     asked = (core, affinity, nice, memory, cpu_time, deadline, name)
     options = _options.NONE if asked == _NOTHING else _options.make(*asked)
-    if template == "self":
+    if template is None:
+        template = _templates.known_default or _templates.default()
+    elif template == "self":
         _flush()
         _only_thread()
-        started = _processes.spawn_self(fn, args, kwargs, options)
-    else:
-        chosen = _templates.default() if template is None else template
-        call = (chosen.differences(), fn, args, kwargs or None)
-        started = _processes.spawn(chosen.handle, call, options)
-    return Process(*started, name)
+        return Process(*_spawn_self(fn, args, kwargs, options), name)
+    pid, handle = _spawn(template.handle, (template.differences(), fn, args, kwargs), options)
+    return Process(pid, handle, name)
 
 
 def _flush() -> None:
@@ -116,13 +120,13 @@ class Process:
     end, and kills it where the block raises.
     """
 
-    __slots__ = ("__weakref__", "_answer", "_ending", "_handle", "_name", "_pid", "_sentinel")
+    __slots__ = ("__weakref__", "_answer", "_ending", "_handle", "_name", "_pid")
 
-    def __init__(self, pid: int, sentinel: int, handle: Any, name: str | None) -> None:
+    def __init__(self, pid: int, handle: Any, name: str | None) -> None:
         self._pid = pid
-        self._sentinel = sentinel
         self._handle = handle
         self._name = name
+        #: Exit code, and which limit ended it.
         self._ending: tuple[int, int] | None = None
         self._answer: Any = None
 
@@ -139,8 +143,8 @@ class Process:
     @property
     def sentinel(self) -> int:
         """A descriptor that becomes readable when it ends."""
-        self._open()
-        return self._sentinel
+        number: int = self._open().fileno()
+        return number
 
     def _open(self) -> Any:
         if self._handle is None:
@@ -152,22 +156,34 @@ class Process:
 
         :raises TimeoutError: it has not ended within that many seconds.
         """
-        if self._ending is not None:
-            return
-        status, limit, has_answer, answer = _processes.join(self._open(), timeout)
-        with _answers:
-            if self._ending is not None:
-                return
-            if has_answer and answer is None:
-                # Another thread has it in hand, or another process.
-                self._await_answer()
+        if self._ending is None:
+            if _thread._count():
+                self._join_among_threads(timeout)
             else:
-                self._answer = answer
-            code = -(status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
-            self._ending = (code, limit)
+                self._note(*_join(self._handle or self._open(), timeout))
 
-    def _await_answer(self) -> None:
-        self._answer = RemoteError("another process has taken its result")
+    def _note(self, ending: tuple[int, int], answer: Any) -> None:
+        if answer is ...:
+            answer = RemoteError("another process has taken its result")
+        # In this order: who sees the ending sees the answer.
+        self._answer = answer
+        self._ending = ending
+
+    def _join_among_threads(self, timeout: float | None) -> None:
+        """Wait without taking the answer: only one of several waiters can have it."""
+        if timeout is not None and not timeout >= 0:
+            raise ValueError("a timeout is a number of seconds, 0 or more")
+        poll = select.poll()
+        poll.register(self.sentinel, select.POLLIN)
+        if not poll.poll(None if timeout is None else timeout * 1000):
+            raise TimeoutError(
+                f"the process has not ended within {timeout} s"
+                if timeout
+                else "the process has not ended yet"
+            )
+        with _taking:
+            if self._ending is None:
+                self._note(*_join(self._open(), None))
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for its end, and return what the function returned.
@@ -177,7 +193,8 @@ class Process:
             or by one of its limits, for each of which there is a subclass.
         :raises Exception: what the function raised, with the traceback as its cause.
         """
-        self.join(timeout)
+        if self._ending is None:
+            self.join(timeout)
         answer = self._answer
         if type(answer) is tuple and answer[0] == 0:
             return answer[1]
@@ -250,7 +267,7 @@ class Process:
         """Let go of it. It goes on, but nobody can wait for it through this object."""
         handle, self._handle = self._handle, None
         if handle is not None:
-            _processes.close(handle)
+            handle.close()
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._result_async().__await__()
@@ -270,10 +287,6 @@ class Process:
             self.kill()
         self.join()
         self.close()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError, TypeError):
-            self.close()
 
     def __repr__(self) -> str:
         if self._ending is None and self._handle is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -13,9 +11,11 @@ from ._backend import processes as _processes
 __all__ = ["Template", "default", "template"]
 
 #: What every process needs that the package spawns.
-_PRELOAD = ["roentgen", "roentgen._process", "roentgen._functions", "roentgen._setup"]
+_PRELOAD = ["roentgen", "roentgen._functions", "roentgen._jobs", "roentgen._workers"]
 
-_default: tuple[int, Template] | None = None
+#: The default template, once it is known. A process that is spawned has none at first: it
+#: has no descriptor of its maker's.
+known_default: Template | None = None
 
 
 class Template:
@@ -51,8 +51,12 @@ class Template:
         self.close()
 
     def __del__(self) -> None:
-        with contextlib.suppress(AttributeError, OSError, TypeError):
+        try:
             self.close()
+        except (AttributeError, OSError, TypeError):
+            # At the end of the interpreter, when modules are empty already, or where it
+            # was not made to its end.
+            pass
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_arrived, (_processes.template_parts(self.handle), self._base))
@@ -86,8 +90,9 @@ def template(preload: Iterable[str] | None = None, keep: Iterable[int] = ()) -> 
     if isinstance(preload, str):
         raise TypeError("preload is a list of names of modules")
     names = [*_PRELOAD, *preload]
-    known = _default[1].handle if _default is not None and _default[0] == os.getpid() else None
-    return Template(_processes.make_template(names, kept, known), base)
+    known = known_default
+    handle = _processes.make_template(names, kept, None if known is None else known.handle)
+    return Template(handle, base)
 
 
 def default() -> Template:
@@ -96,8 +101,8 @@ def default() -> Template:
     It is made on first use. A process has its own: what its parent has imported since is
     no part of it.
     """
-    global _default
-    if _default is None or _default[0] != os.getpid():
+    global known_default
+    if known_default is None:
         given: Template | None = _processes.default_template()
-        _default = (os.getpid(), given or template([]))
-    return _default[1]
+        known_default = given or template([])
+    return known_default

@@ -9,7 +9,7 @@ use rustpython_vm::builtins::{
     PyTuple,
 };
 use rustpython_vm::common::wtf8::Wtf8Buf;
-use rustpython_vm::{AsObject, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine};
 
 use super::format::{self, DEPTH, Malformed, Reader, Tag};
 use super::{Arrived, Parts};
@@ -23,6 +23,18 @@ pub(crate) fn modules(vm: &VirtualMachine) -> PyResult<PyDictRef> {
         .map_err(|_| vm.new_runtime_error("sys.modules is no dictionary"))
 }
 
+/// A module that is part of the interpreter.
+pub(super) fn native_module(
+    name: &'static str,
+    modules: &Py<PyDict>,
+    vm: &VirtualMachine,
+) -> PyResult {
+    match modules.get_item_opt(name, vm)? {
+        Some(module) => Ok(module),
+        None => vm.import(name, 0),
+    }
+}
+
 /// The value that was encoded as `bytes`, with what came beside them.
 ///
 /// # Errors
@@ -32,6 +44,7 @@ pub(crate) fn decode(bytes: &[u8], parts: Parts, vm: &VirtualMachine) -> PyResul
         vm,
         reader: Reader::new(bytes),
         parts,
+        modules: modules(vm)?,
         counted: Vec::new(),
         depth: 0,
     };
@@ -67,6 +80,7 @@ struct Decoder<'a> {
     vm: &'a VirtualMachine,
     reader: Reader<'a>,
     parts: Parts,
+    modules: PyDictRef,
     /// None: not made yet.
     counted: Vec<Option<PyObjectRef>>,
     depth: usize,
@@ -232,7 +246,8 @@ impl Decoder<'_> {
             Tag::Code => {
                 let place = self.reserve(true);
                 let marshalled = ctx.new_bytes(self.reader.sized()?.to_vec());
-                let loads = self.vm.import("marshal", 0)?.get_attr("loads", self.vm)?;
+                let loads = native_module("marshal", &self.modules, self.vm)?;
+                let loads = loads.get_attr("loads", self.vm)?;
                 let code = loads.call((marshalled,), self.vm)?;
                 if code.downcast_ref_if_exact::<PyCode>(self.vm).is_none() {
                     return Err(Malformed::Unexpected(Tag::Code).into());
@@ -282,11 +297,11 @@ impl Decoder<'_> {
 
     fn import(&self, name: &PyRef<PyStr>) -> Result {
         let vm = self.vm;
-        if let Some(module) = modules(vm)?.get_item_opt(&**name, vm)? {
+        if let Some(module) = self.modules.get_item_opt(&**name, vm)? {
             return Ok(module);
         }
         vm.import(name, 0)?;
-        Ok(modules(vm)?.get_item(&**name, vm)?)
+        Ok(self.modules.get_item(&**name, vm)?)
     }
 
     fn reference(&self, module: &PyRef<PyStr>, name: &PyRef<PyStr>) -> Result {
@@ -327,7 +342,7 @@ impl Decoder<'_> {
         let vm = self.vm;
         let (tag, _) = self.reader.tag()?;
         let module = match tag {
-            Tag::None => modules(vm)?.get_item("__main__", vm)?,
+            Tag::None => self.modules.get_item("__main__", vm)?,
             Tag::Module => self.module()?,
             Tag::Globals => {
                 let place = self.reserve(true);
@@ -383,8 +398,12 @@ impl Decoder<'_> {
         } else {
             vm.ctx.new_tuple(cells).into()
         };
-        let name = code.get_attr("co_name", vm)?;
-        let qualified = code.get_attr("co_qualname", vm)?;
+        let Some(inner) = code.downcast_ref_if_exact::<PyCode>(vm) else {
+            return Err(Malformed::Unexpected(Tag::Function).into());
+        };
+        let (name, qualified) = (inner.code.obj_name, inner.code.qualname);
+        let own_name = name.as_str();
+        let name = name.to_owned().into();
         let arguments = vec![code, globals.clone().into(), name, none, closure];
         let function = kind.as_object().call(arguments, vm)?;
         self.made(place, function.clone());
@@ -393,8 +412,8 @@ impl Decoder<'_> {
             match self.value_or_end()? {
                 Some(value) => function.set_attr(attribute, value, vm)?,
                 // The constructor takes the name for both.
-                None if attribute == "__qualname__" => {
-                    function.set_attr(attribute, qualified.clone(), vm)?;
+                None if attribute == "__qualname__" && qualified.as_str() != own_name => {
+                    function.set_attr(attribute, qualified.to_owned(), vm)?;
                 }
                 None => {}
             }

@@ -31,6 +31,7 @@ pub(crate) fn encode(object: &PyObject, vm: &VirtualMachine) -> PyResult<Encoded
     let mut encoder = Encoder {
         vm,
         to: Encoded::default(),
+        modules: modules(vm)?,
         counted: HashMap::new(),
         depth: 0,
         globals: HashSet::new(),
@@ -51,6 +52,7 @@ struct Counted {
 struct Encoder<'vm> {
     vm: &'vm VirtualMachine,
     to: Encoded,
+    modules: PyDictRef,
     /// By address. Each is held by `to.holders`, so that no other takes its address.
     counted: HashMap<usize, Counted>,
     depth: usize,
@@ -340,7 +342,7 @@ impl Encoder<'_> {
         if &*object.class().name() != "Random" {
             return Ok(false);
         }
-        let Some(random) = modules(vm)?.get_item_opt("random", vm)? else {
+        let Some(random) = self.modules.get_item_opt("random", vm)? else {
             return Ok(false);
         };
         let shared = attribute(&random, "_inst", vm)?;
@@ -365,7 +367,7 @@ impl Encoder<'_> {
         class: &Py<PyType>,
     ) -> PyResult<Option<PyObjectRef>> {
         let vm = self.vm;
-        let Some(module) = modules(vm)?.get_item_opt(module, vm)? else {
+        let Some(module) = self.modules.get_item_opt(module, vm)? else {
             return Ok(None);
         };
         let table = module.get_attr(table, vm)?;
@@ -379,9 +381,8 @@ impl Encoder<'_> {
     fn hook(&self, name: &'static str) -> PyResult {
         let vm = self.vm;
         vm.import("roentgen._functions", 0)?;
-        modules(vm)?
-            .get_item("roentgen._functions", vm)?
-            .get_attr(name, vm)
+        let functions = self.modules.get_item("roentgen._functions", vm)?;
+        functions.get_attr(name, vm)
     }
 
     fn reference(&mut self, module: &str, name: &str) {
@@ -400,7 +401,7 @@ impl Encoder<'_> {
         if module == "__main__" {
             return Ok(None);
         }
-        let Some(mut found) = modules(vm)?.get_item_opt(module.as_str(), vm)? else {
+        let Some(mut found) = self.modules.get_item_opt(module.as_str(), vm)? else {
             return Ok(None);
         };
         for part in name.split('.') {
@@ -424,7 +425,7 @@ impl Encoder<'_> {
         {
             // `a.b.c` in the code means that a.b may have to be imported there as well.
             let prefix = format!("{name}.");
-            for key in modules(vm)?.keys_vec() {
+            for key in self.modules.keys_vec() {
                 let is_used = |part: &str| summary.names.iter().any(|n| n.as_str() == part);
                 if let Some(key) = key.downcast_ref::<PyStr>().and_then(|key| key.to_str())
                     && let Some(rest) = key.strip_prefix(&prefix)
@@ -443,7 +444,7 @@ impl Encoder<'_> {
 
     fn code(&mut self, code: &Py<PyCode>) -> PyResult<()> {
         if !self.again(code.as_object()) {
-            let summary = function::summary(code, self.vm)?;
+            let summary = function::summary(code, &self.modules, self.vm)?;
             self.count(code.as_object(), true);
             self.to.bytes.push(Tag::Code as u8 | COUNTED);
             put_sized(&mut self.to.bytes, &summary.marshalled);
@@ -479,7 +480,7 @@ impl Encoder<'_> {
         let Some(code) = code.downcast_ref_if_exact::<PyCode>(vm) else {
             return Err(vm.new_type_error("a function without code cannot be sent"));
         };
-        let summary = function::summary(code, vm)?;
+        let summary = function::summary(code, &self.modules, vm)?;
         let globals: PyDictRef =
             TryFromObject::try_from_object(vm, object.get_attr("__globals__", vm)?)?;
 
@@ -568,7 +569,7 @@ impl Encoder<'_> {
         let vm = self.vm;
         let name = text(globals.get_item_opt("__name__", vm)?);
         if let Some(name) = name
-            && let Some(module) = modules(vm)?.get_item_opt(name.as_str(), vm)?
+            && let Some(module) = self.modules.get_item_opt(name.as_str(), vm)?
             && module.dict().is_some_and(|dict| dict.is(globals))
         {
             if name == "__main__" {

@@ -10,7 +10,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use rustpython_vm::builtins::{PyBytes, PyCode, PyStrInterned};
+use super::decode::native_module;
+use rustpython_vm::builtins::{PyBytes, PyCode, PyDict, PyStrInterned};
 use rustpython_vm::bytecode::{Instruction, OpArg};
 use rustpython_vm::common::lock::PyMutex;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
@@ -32,12 +33,16 @@ static SUMMARIES: LazyLock<PyMutex<HashMap<usize, (PyRef<PyCode>, Arc<Summary>)>
     LazyLock::new(Default::default);
 
 /// The summary of `code`.
-pub(super) fn summary(code: &Py<PyCode>, vm: &VirtualMachine) -> PyResult<Arc<Summary>> {
+pub(super) fn summary(
+    code: &Py<PyCode>,
+    modules: &Py<PyDict>,
+    vm: &VirtualMachine,
+) -> PyResult<Arc<Summary>> {
     let address = code.as_object().get_id();
     if let Some((_, known)) = SUMMARIES.lock().get(&address) {
         return Ok(Arc::clone(known));
     }
-    let dumps = vm.import("marshal", 0)?.get_attr("dumps", vm)?;
+    let dumps = native_module("marshal", modules, vm)?.get_attr("dumps", vm)?;
     let marshalled = dumps.call((code.to_owned(),), vm)?;
     let marshalled = marshalled
         .downcast_ref::<PyBytes>()

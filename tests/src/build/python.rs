@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
 use crate::build::cargo;
@@ -62,19 +63,7 @@ pub fn build(toolchain: &Toolchain, profile: Profile) -> Result<PathBuf> {
     if let Some(found) = find(&key, profile) {
         return Ok(found);
     }
-    let mut command = toolchain.cargo();
-    command
-        .args([
-            "build",
-            "--profile",
-            profile.name(),
-            "-p",
-            "python",
-            "--target",
-            TRIPLE,
-        ])
-        .args(["--target-dir", "target/python"])
-        .env(RUSTFLAGS_VARIABLE, RUSTFLAGS);
+    let mut command = command(toolchain, "build", profile);
     cargo::run("building the interpreter (minutes, once)", &mut command)?;
     let built = project::target()
         .join("python")
@@ -92,6 +81,32 @@ pub fn build(toolchain: &Toolchain, profile: Profile) -> Result<PathBuf> {
         }
     }
     Ok(kept)
+}
+
+fn command(toolchain: &Toolchain, what: &str, profile: Profile) -> Command {
+    let mut command = toolchain.cargo();
+    command
+        .args([
+            what,
+            "--profile",
+            profile.name(),
+            "-p",
+            "python",
+            "--target",
+            TRIPLE,
+        ])
+        .args(["--target-dir", "target/python"])
+        .env(RUSTFLAGS_VARIABLE, RUSTFLAGS);
+    command
+}
+
+/// The tests of the interpreter's own crate; None where an ELF is given: then nothing of it
+/// is built.
+#[must_use]
+pub fn tests(toolchain: &Toolchain) -> Option<Command> {
+    std::env::var_os(GIVEN)
+        .is_none()
+        .then(|| command(toolchain, "test", Profile::Release))
 }
 
 fn name(key: &str, profile: Profile) -> String {
