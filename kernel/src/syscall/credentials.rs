@@ -1,11 +1,13 @@
 //! Users and groups, and resource limits.
 
+use std::sync::Arc;
+
 use linux_raw_sys::general as linux;
 
 use crate::errno::{Errno, Result};
 use crate::memory::user;
 use crate::task::credentials::GROUPS_MAX;
-use crate::task::{self, Credentials, Groups, process};
+use crate::task::{self, Credentials, Groups, Process, process};
 
 pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
     let me = || task::current_process().credentials();
@@ -162,6 +164,18 @@ fn setrlimit([resource, from, ..]: [usize; 6]) -> Result<usize> {
     prlimit([0, resource, from, 0, 0, 0])
 }
 
+/// Whether the caller may see and change `target`'s limits (`prlimit(2)`: the same user
+/// and group, or the superuser).
+fn may_limit(target: &Arc<Process>) -> bool {
+    if Arc::ptr_eq(target, &task::current_process()) {
+        return true;
+    }
+    let (caller, target) = (task::current_credentials(), target.credentials());
+    let is_user = [target.uid, target.euid, target.suid] == [caller.uid; 3];
+    let is_group = [target.gid, target.egid, target.sgid] == [caller.gid; 3];
+    caller.euid == 0 || is_user && is_group
+}
+
 fn prlimit([pid, resource, new, old, ..]: [usize; 6]) -> Result<usize> {
     let resource = resource as u32;
     if resource >= linux::RLIM_NLIMITS {
@@ -171,6 +185,9 @@ fn prlimit([pid, resource, new, old, ..]: [usize; 6]) -> Result<usize> {
         0 => task::current_process(),
         pid => process::find(pid).ok_or(Errno::ESRCH)?,
     };
+    if !may_limit(&process) {
+        return Err(Errno::EPERM);
+    }
     let before = process.limit(resource);
     if new != 0 {
         let [soft, hard]: [u64; 2] = user::read(new)?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use linux_raw_sys::general as linux;
 
 use super::credentials::Credentials;
-use super::signal::cpu_timers::CpuTimers;
+use super::signal::cpu_timers::{self, CpuTimers};
 use super::signal::{ProcessSignals, SigInfo};
 use super::thread::Thread;
 use super::usage::{Usage, UsageSum};
@@ -366,10 +366,13 @@ impl Process {
             .unwrap_or(UNLIMITED)
     }
 
-    /// Sets a limit. What the address space enforces is told to it.
+    /// Sets a limit. What the address space or the scheduler enforces is told to them.
     pub fn set_limit(&self, resource: u32, limit: Limit) {
         if let Some(slot) = self.limits.lock().get_mut(resource as usize) {
             *slot = limit;
+        }
+        if resource == linux::RLIMIT_CPU {
+            cpu_timers::limit(self, limit.0, limit.1);
         }
         self.tell_space_its_limits();
     }
@@ -388,6 +391,8 @@ impl Process {
         self.set_credentials(from.credentials());
         let limits = *from.limits.lock();
         *self.limits.lock() = limits;
+        let (soft, hard) = limits[linux::RLIMIT_CPU as usize];
+        self.cpu_timers.set_limits(soft, hard);
         self.set_group(from.group_id());
         self.set_session(from.session_id());
         let program = from.program.lock().clone();

@@ -1,9 +1,12 @@
-//! `ITIMER_VIRTUAL` and `ITIMER_PROF`: timers on the CPU time of a process's threads.
+//! `ITIMER_VIRTUAL`, `ITIMER_PROF` and `RLIMIT_CPU`: timers on the CPU time of a process's
+//! threads.
 //!
-//! The first one runs in user mode only, the second one in the kernel too. Linux looks at them once in a timer tick (1 to 10
-//! ms); here a core that runs a thread of the process times the next look itself
-//! ([`crate::task::scheduler`]), no more often than [`LEAST_STEP`]. Not here: timers on
-//! real time, which are in [`super::timers`].
+//! The first one runs in user mode only, the others in the kernel too. The limit is two
+//! timers: `SIGXCPU` at the soft limit and every second after it, `SIGKILL` at the hard one
+//! (`setrlimit(2)`; unlike Linux, the soft limit is not moved meanwhile). Linux looks at
+//! them once in a timer tick (1 to 10 ms); here a core that runs a thread of the process
+//! times the next look itself ([`crate::task::scheduler`]), no more often than
+//! [`LEAST_STEP`]. Not here: timers on real time, which are in [`super::timers`].
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -20,7 +23,16 @@ const LEAST_STEP: Duration = Duration::from_millis(1);
 /// A deadline that does not come.
 const NEVER: u64 = u64::MAX;
 
-/// Which of the two.
+/// All timers on CPU time: those of [`Which`], then the limits.
+const TIMERS: usize = 4;
+/// The soft limit's.
+const SOFT: usize = 2;
+/// The hard limit's.
+const HARD: usize = 3;
+/// How often `SIGXCPU` comes, and what limits are in.
+const SECOND: u64 = 1_000_000_000;
+
+/// A timer that a process sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// `ITIMER_VIRTUAL`.
@@ -30,13 +42,18 @@ pub enum Which {
 }
 
 /// The CPU time of `process` that each of them runs by, in nanoseconds.
-fn clocks(process: &Process) -> [u64; 2] {
+fn clocks(process: &Process) -> [u64; TIMERS] {
     let usage = process.usage();
-    [usage.user, usage.run()]
+    [usage.user, usage.run(), usage.run(), usage.run()]
 }
 
 /// The signal of each, at its place in the settings.
-const SIGNALS: [u32; 2] = [linux::SIGVTALRM, linux::SIGPROF];
+const SIGNALS: [u32; TIMERS] = [
+    linux::SIGVTALRM,
+    linux::SIGPROF,
+    linux::SIGXCPU,
+    linux::SIGKILL,
+];
 
 /// Nanoseconds of CPU time of the process.
 #[derive(Clone, Copy)]
@@ -60,17 +77,17 @@ impl Setting {
     }
 }
 
-/// A process's two timers on its CPU time.
+/// A process's timers on its CPU time.
 pub struct CpuTimers {
-    /// The deadlines of both. Written with the lock held; read without it whenever a
+    /// The deadlines of all. Written with the lock held; read without it whenever a
     /// thread is switched to.
-    deadlines: [AtomicU64; 2],
+    deadlines: [AtomicU64; TIMERS],
     /// A leaf lock.
-    settings: IrqLock<[Setting; 2]>,
+    settings: IrqLock<[Setting; TIMERS]>,
 }
 
 impl CpuTimers {
-    /// Neither is set.
+    /// None is set.
     #[must_use]
     pub const fn new() -> Self {
         const OFF: Setting = Setting {
@@ -78,8 +95,8 @@ impl CpuTimers {
             interval: 0,
         };
         Self {
-            deadlines: [const { AtomicU64::new(NEVER) }; 2],
-            settings: IrqLock::new([OFF; 2]),
+            deadlines: [const { AtomicU64::new(NEVER) }; TIMERS],
+            settings: IrqLock::new([OFF; TIMERS]),
         }
     }
 
@@ -116,7 +133,7 @@ impl CpuTimers {
     /// Sends the signals that are due. Of expiries that were missed only one is told.
     pub(in crate::task) fn expire(&self, process: &Process) {
         let clocks = clocks(process);
-        let mut is_due = [false; 2];
+        let mut is_due = [false; TIMERS];
         {
             let mut settings = self.settings.lock();
             for ((setting, is_due), now) in settings.iter_mut().zip(&mut is_due).zip(clocks) {
@@ -135,16 +152,33 @@ impl CpuTimers {
             }
             self.note_next(&settings);
         }
+        // The last ones first: who is killed sees nothing else.
         for (signal, _) in SIGNALS
             .into_iter()
             .zip(is_due)
+            .rev()
             .filter(|(_, is_due)| *is_due)
         {
             process.send_signal(signal);
         }
     }
 
-    fn note_next(&self, settings: &[Setting; 2]) {
+    /// Sets the limits, in seconds of CPU time. The cores that run the process look at them
+    /// when they next switch; [`limit`] makes them look.
+    pub(in crate::task) fn set_limits(&self, soft: u64, hard: u64) {
+        let mut settings = self.settings.lock();
+        settings[SOFT] = Setting {
+            deadline: soft.saturating_mul(SECOND),
+            interval: SECOND,
+        };
+        settings[HARD] = Setting {
+            deadline: hard.saturating_mul(SECOND),
+            interval: 0,
+        };
+        self.note_next(&settings);
+    }
+
+    fn note_next(&self, settings: &[Setting; TIMERS]) {
         for (deadline, setting) in self.deadlines.iter().zip(settings) {
             // Before the cores are looked up that have to see it.
             deadline.store(setting.deadline, Ordering::SeqCst);
@@ -180,4 +214,10 @@ pub fn set(
         crate::task::scheduler::look_at_cpu_timers(process);
     }
     old
+}
+
+/// Limits the CPU time of `process`, any one, to so many seconds.
+pub(in crate::task) fn limit(process: &Process, soft: u64, hard: u64) {
+    process.cpu_timers().set_limits(soft, hard);
+    crate::task::scheduler::look_at_cpu_timers(process);
 }
