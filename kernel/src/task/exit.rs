@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use super::process::{self, NOT_ENDING, Process};
-use super::{futex, scheduler, signal, wait};
+use super::{futex, orphans, scheduler, signal, wait};
 use crate::fs::{FdTable, tty};
 use crate::memory::{loaded, user};
 use crate::time::Instant;
@@ -88,10 +88,13 @@ fn end_process(process: &Arc<Process>) {
     loaded::leave();
     drop(space);
     finish_vfork(process);
+    wait::end_stop(process);
+    let groups = orphans::kept_by(process);
     orphan_children(process);
 
     let parent = process.parent();
     process.is_zombie.store(true, Ordering::Release);
+    orphans::tell(&groups);
     process.self_events.wake_all();
     match parent {
         Some(parent) if ignores_children(&parent) => {
