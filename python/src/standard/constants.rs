@@ -8,7 +8,6 @@ pub(super) fn additions(context: &Context) -> Vec<&'static PyModuleDef> {
     vec![
         posix::module_def(context),
         fcntl::module_def(context),
-        mmap::module_def(context),
         select::module_def(context),
     ]
 }
@@ -64,12 +63,6 @@ mod fcntl {
     const F_SETLK64: i32 = libc::F_SETLK;
     #[pyattr]
     const F_SETLKW64: i32 = libc::F_SETLKW;
-}
-
-#[rustpython_vm::pymodule(name = "mmap")]
-mod mmap {
-    #[pyattr]
-    use libc::{MAP_32BIT, MAP_NORESERVE};
 }
 
 #[rustpython_vm::pymodule(name = "select")]

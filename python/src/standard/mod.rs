@@ -8,8 +8,9 @@
 //! | module | what it adds |
 //! |---|---|
 //! | [`posix`] | event and timer descriptors, `waitid`, vectored files, memory files, terminals |
-//! | [`constants`] | numbers of `posix`, `fcntl`, `mmap` and `select` |
+//! | [`constants`] | numbers of `posix`, `fcntl` and `select` |
 //! | [`limits`] | `resource.prlimit` |
+//! | [`mappings`] | `mmap.mmap` with the flags that it is given |
 //! | [`scheduling`] | affinity, the round-robin interval, a thread's clock |
 //! | [`signals`] | waiting for signals, sending them to threads |
 //! | [`zone`] | `time.tzset` |
@@ -20,6 +21,7 @@
 
 mod constants;
 mod limits;
+mod mappings;
 mod outcome;
 mod posix;
 mod scheduling;
@@ -45,6 +47,7 @@ fn additions(context: &Context) -> Vec<&'static PyModuleDef> {
     all.extend(scheduling::additions(context));
     all.extend([
         limits::module_def(context),
+        mappings::module_def(context),
         signals::module_def(context),
         zone::module_def(context),
     ]);

@@ -2,7 +2,8 @@
 //! `struct_siginfo`, and the numbers of real-time signals.
 //!
 //! RustPython counts signals up to 63 (its `NSIG` is 64). Here is the C library's `NSIG`,
-//! so `valid_signals` and `pthread_sigmask` are defined anew; `SIGRTMAX`, 64, can be sent,
+//! so `valid_signals` and `pthread_sigmask` are defined anew, and `pidfd_send_signal`, which
+//! takes 0 (is it still there?) as well; `SIGRTMAX`, 64, can be sent,
 //! blocked and waited for, but RustPython keeps no handler for it.
 
 pub(super) use signals::module_def;
@@ -12,7 +13,7 @@ mod signals {
     use crate::standard::outcome::{checked, failed, retried};
     use rustpython_vm::builtins::PySet;
     use rustpython_vm::convert::ToPyObject;
-    use rustpython_vm::function::{ArgIntoFloat, ArgIterable};
+    use rustpython_vm::function::{ArgIntoFloat, ArgIterable, OptionalArg, OptionalOption};
     use rustpython_vm::types::PyStructSequence;
     use rustpython_vm::{
         PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass, pystruct_sequence,
@@ -257,6 +258,34 @@ mod signals {
                 return Ok(None);
             }
         }
+    }
+
+    /// Send a signal to a process referred to by a pid file descriptor.
+    #[pyfunction]
+    fn pidfd_send_signal(
+        pidfd: i32,
+        signalnum: i32,
+        siginfo: OptionalOption<PyObjectRef>,
+        flags: OptionalArg<libc::c_uint>,
+        vm: &VirtualMachine,
+    ) -> PyResult<()> {
+        if siginfo.flatten().is_some() {
+            return Err(vm.new_type_error("siginfo must be None"));
+        }
+        let flags = flags.unwrap_or(0);
+        let nothing = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: numbers, and no siginfo_t.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                pidfd,
+                signalnum,
+                nothing,
+                flags,
+            )
+        };
+        checked(result).map_err(|error| failed(error, vm))?;
+        Ok(())
     }
 
     /// Send a signal to a thread.
