@@ -143,6 +143,9 @@ pub enum Errno {
     /// A blocking call was interrupted by a signal and may be restarted
     /// (`SA_RESTART`); never leaves the kernel.
     RestartOrEintr = 512,
+    /// As the one before, but any handler that runs makes it `EINTR`, whatever its flags
+    /// (`pause`, `sigsuspend`); never leaves the kernel.
+    RestartWithoutHandler = 514,
 }
 
 /// What the calls of the kernel's Linux side return.

@@ -216,10 +216,11 @@ def run_module(module: str, descriptor: int, todo: list[str]) -> None:
     """Run one module's tests.
 
     Each line of `todo` has a mark and an id: `-` leaves out what matches, `=` is
-    done, and where there is a `+` only what has one is run.
+    done, and where there is a `+` or `~` only what has the one, or matches the
+    other, is run.
     """
-    marked = {mark: {line[1:] for line in todo if line[0] == mark} for mark in "-=+"}
-    patterns, done, only = marked["-"], marked["="], marked["+"]
+    marked = {mark: {line[1:] for line in todo if line[0] == mark} for mark in "-=+~"}
+    patterns, done, only, parts = marked["-"], marked["="], marked["+"], marked["~"]
     os.set_inheritable(descriptor, False)
     result = LineResult(descriptor)
     prepare()
@@ -235,6 +236,7 @@ def run_module(module: str, descriptor: int, todo: list[str]) -> None:
         return (
             name in done
             or (only and name not in only)
+            or (parts and not any(fnmatch.fnmatchcase(name, pattern) for pattern in parts))
             or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
         )
 
@@ -380,9 +382,17 @@ def belongs(identifier: str, module: str) -> bool:
 
 
 def run_all(
-    modules: list[str], options: argparse.Namespace, patterns: list[str], only: list[str]
+    modules: list[str],
+    options: argparse.Namespace,
+    patterns: list[str],
+    only: list[str],
+    parts: list[str],
 ) -> None:
-    """Run the modules, `options.jobs` at a time; only some ids if there are any."""
+    """Run the modules, `options.jobs` at a time.
+
+    Of `only` and of `parts` those that belong to a module say what of it is run; a
+    module that none belongs to is run whole.
+    """
     waiting = list(reversed(modules))
     running: list[Module] = []
     while waiting or running:
@@ -391,6 +401,7 @@ def run_all(
             todo = [
                 *(f"-{pattern}" for pattern in patterns),
                 *(f"+{identifier}" for identifier in only if belongs(identifier, name)),
+                *(f"~{pattern}" for pattern in parts if belongs(pattern, name)),
             ]
             running.append(Module(name, options, todo))
         poller = select.poll()
@@ -428,12 +439,13 @@ def main() -> None:
 
     modules: list[str] = options.modules
     patterns: list[str] = []
+    parts: list[str] = []
     if options.list:
         with open(options.list, "rb") as file:
             plan = tomllib.load(file)
-        modules = modules or [
-            name for group in options.groups.split(",") for name in plan["modules"][group]
-        ]
+        groups: list[str] = [] if modules else options.groups.split(",")
+        modules = modules or [name for group in groups for name in plan["modules"][group]]
+        parts = [pattern for group in groups for pattern in plan["parts"].get(group, [])]
         patterns = [pattern for group in plan.get("exclude", []) for pattern in group["ids"]]
     only: list[str] = []
     if options.only:
@@ -442,7 +454,7 @@ def main() -> None:
         modules = [
             name for name in modules if any(belongs(identifier, name) for identifier in only)
         ]
-    run_all(modules, options, patterns, only)
+    run_all(modules, options, patterns, only, parts)
 
 
 if __name__ == "__main__":

@@ -99,6 +99,11 @@ impl FileObject for EventFd {
         Ok(SIZE)
     }
 
+    fn seek(&self, _file: &OpenFile, _offset: i64, _whence: u32) -> Result<u64> {
+        // Linux's `noop_llseek`.
+        Ok(0)
+    }
+
     fn poll(&self, _file: &OpenFile) -> Events {
         let count = *self.count.lock();
         let mut events = Events::empty();

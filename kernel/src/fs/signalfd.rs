@@ -78,6 +78,11 @@ impl FileObject for SignalFd {
         Ok(done)
     }
 
+    fn seek(&self, _file: &OpenFile, _offset: i64, _whence: u32) -> Result<u64> {
+        // Linux's `noop_llseek`.
+        Ok(0)
+    }
+
     fn poll(&self, _file: &OpenFile) -> Events {
         let thread = task::current();
         let pending = thread.signals().pending() | thread.process().signals().pending();

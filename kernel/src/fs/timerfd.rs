@@ -202,6 +202,11 @@ impl FileObject for TimerFd {
         to.write(&count.to_ne_bytes())
     }
 
+    fn seek(&self, _file: &OpenFile, _offset: i64, _whence: u32) -> Result<u64> {
+        // Linux's `noop_llseek`.
+        Ok(0)
+    }
+
     fn poll(&self, _file: &OpenFile) -> Events {
         let mut state = self.shared.state.lock();
         state.advance(Instant::now().as_nanos());

@@ -3,6 +3,7 @@
 use linux_raw_sys::general as linux;
 use smp::shootdown::Cores;
 
+use super::file::memfd::is_sealed_for_writing;
 use crate::cpu;
 use crate::errno::{Errno, Result};
 use crate::memory::PAGE_SIZE;
@@ -79,6 +80,12 @@ fn mmap([address, length, bits, flags, descriptor, offset]: [usize; 6]) -> Resul
         }
         if !allowed.contains(protection) {
             return Err(Errno::EACCES);
+        }
+        if is_shared && is_sealed_for_writing(&file) {
+            if protection.contains(Protection::WRITE) {
+                return Err(Errno::EPERM);
+            }
+            allowed -= Protection::WRITE;
         }
         let end = (offset as u64).checked_add(length as u64);
         end.filter(|end| *end <= i64::MAX as u64)

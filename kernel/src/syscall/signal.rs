@@ -126,11 +126,13 @@ fn sigtimedwait([set, to, timeout, size, ..]: [usize; 6]) -> Result<usize> {
     if let Some(info) = signal::take(&thread, wanted) {
         return tell(&info, to);
     }
+    thread.signals().await_those(wanted);
     thread.set_blocked(before & !wanted);
     let never = WaitQueue::new();
     let result = never.wait_until(deadline, || None::<()>);
     let taken = signal::take(&thread, wanted);
     thread.set_blocked(before);
+    thread.signals().await_those(0);
     match (taken, result) {
         (Some(info), _) => tell(&info, to),
         (None, Err(WaitError::TimedOut)) => Err(Errno::EAGAIN),
@@ -149,14 +151,15 @@ fn sigsuspend([set, size, ..]: [usize; 6]) -> Result<usize> {
     suspend(read_set(set, size)?)
 }
 
-/// Waits for a signal with another mask. Always ends with `EINTR`, after the handler.
+/// Waits for a signal with another mask. Ends with `EINTR`, after the handler; a stop alone
+/// does not end it.
 fn suspend(mask: u64) -> Result<usize> {
     let thread = task::current();
     thread.with_blocked(mask, || {
         let never = WaitQueue::new();
         let _ = never.wait_until(None, || None::<()>);
     });
-    Err(Errno::EINTR)
+    Err(Errno::RestartWithoutHandler)
 }
 
 /// A signal of the current process: `si_code` and number.

@@ -7,7 +7,7 @@ use linux_raw_sys::general as linux;
 
 use super::process::{self, NOT_ENDING, Process};
 use super::spawn::Spawned;
-use super::{futex, scheduler, signal, wait};
+use super::{futex, orphans, scheduler, signal, wait};
 use crate::fs::{FdTable, tty};
 use crate::memory::{loaded, user};
 use crate::time::Instant;
@@ -91,6 +91,8 @@ fn end_process(process: &Arc<Process>) {
     loaded::leave();
     drop(space);
     finish_vfork(process);
+    wait::end_stop(process);
+    let groups = orphans::kept_by(process);
     orphan_children(process);
 
     let parent = process.parent();
@@ -99,9 +101,11 @@ fn end_process(process: &Arc<Process>) {
     }
     if let Some(spawned) = process.spawned() {
         end_spawned(process, spawned, parent);
+        orphans::tell(&groups);
         return;
     }
     process.is_zombie.store(true, Ordering::Release);
+    orphans::tell(&groups);
     process.self_events.wake_all();
     match parent {
         Some(parent) if ignores_children(&parent) => {

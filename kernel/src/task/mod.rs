@@ -9,6 +9,7 @@ pub mod exit;
 pub mod futex;
 pub mod idle;
 pub mod oom;
+pub mod orphans;
 pub mod process;
 pub mod scheduler;
 pub mod signal;

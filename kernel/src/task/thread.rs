@@ -208,7 +208,7 @@ impl Thread {
         // SAFETY: its own frame; only asked by the thread itself.
         let frame = unsafe { &*self.user_frame() };
         frame.vector == crate::cpu::entry::SYSTEM_CALL
-            && frame.rax == (-(crate::errno::Errno::RestartOrEintr as i64)) as u64
+            && super::signal::deliver::was_interrupted(frame)
     }
 
     /// Whether it is to end: its process does, or another thread of it calls `execve`.

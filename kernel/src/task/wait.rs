@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
 
+use super::orphans;
 use super::process::{self, Process};
 use super::signal::info::Detail;
 use super::signal::{self, SigInfo};
@@ -224,7 +225,9 @@ pub(super) fn tell_parent(process: &Process, status: u32) {
 /// A stop signal took effect.
 pub(super) fn stop(process: &Process, signal: u32) {
     let state = STOPPED | STOP_UNREPORTED | signal;
-    process.stop_state.store(state, Ordering::Release);
+    if process.stop_state.swap(state, Ordering::AcqRel) & STOPPED == 0 {
+        orphans::note_stop();
+    }
     for thread in process.threads() {
         signal::interrupt(&thread);
     }
@@ -233,15 +236,24 @@ pub(super) fn stop(process: &Process, signal: u32) {
 
 /// SIGCONT: whoever is stopped goes on.
 pub(super) fn go_on(process: &Process) {
-    let old = process.stop_state.load(Ordering::Acquire);
-    if old & STOPPED == 0 {
+    let going_on = |old| (old & STOPPED != 0).then_some(CONTINUE_UNREPORTED);
+    let state = &process.stop_state;
+    if state
+        .fetch_update(Ordering::AcqRel, Ordering::Acquire, going_on)
+        .is_err()
+    {
         return;
     }
-    process
-        .stop_state
-        .store(CONTINUE_UNREPORTED, Ordering::Release);
+    orphans::note_going_on();
     process.self_events.wake_all();
     tell_parent(process, 0xffff);
+}
+
+/// A process that ends, stopped or not, is no longer stopped; of the stop nobody learns.
+pub(super) fn end_stop(process: &Process) {
+    if process.stop_state.swap(0, Ordering::AcqRel) & STOPPED != 0 {
+        orphans::note_going_on();
+    }
 }
 
 /// Blocks the current thread while its process is stopped.

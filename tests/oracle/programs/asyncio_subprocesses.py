@@ -26,7 +26,9 @@ async def communicate():
 
 async def streams():
     """A conversation, line by line."""
-    process = await shell('while read -r l; do echo "<$l>"; done; echo bye', stdin=PIPE, stdout=PIPE)
+    process = await shell(
+        'while read -r l; do echo "<$l>"; done; echo bye', stdin=PIPE, stdout=PIPE
+    )
     for word in (b"one", b"two"):
         process.stdin.write(word + b"\n")
         await process.stdin.drain()

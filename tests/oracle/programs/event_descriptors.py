@@ -4,6 +4,7 @@ import errno
 import os
 import select
 import signal
+import socket
 import threading
 import time
 
@@ -133,6 +134,25 @@ def fifos():
     os.close(directory)
 
 
+def reopened():
+    """A pipe's ends opened anew by way of their descriptors."""
+    reader, writer = os.pipe()
+    again = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY)
+    os.close(writer)
+    back = os.open(f"/proc/self/fd/{reader}", os.O_RDONLY)
+    print(os.write(again, b"through another end"), os.read(back, 7), os.read(reader, 50))
+    os.close(again)
+    print(os.read(reader, 1), os.read(back, 1))
+    both = os.open(f"/proc/self/fd/{back}", os.O_RDWR)
+    print(os.write(both, b"round"), os.read(both, 10))
+    for descriptor in (reader, back, both):
+        os.close(descriptor)
+    left, right = socket.socketpair()
+    refused(lambda: os.open(f"/proc/self/fd/{left.fileno()}", os.O_RDWR))
+    left.close()
+    right.close()
+
+
 def signals():
     """Blocked signals wait to be taken, with who sent them."""
     chosen = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGRTMIN, signal.SIGRTMIN + 1, signal.SIGRTMAX}
@@ -189,6 +209,6 @@ def signals():
 
 
 if __name__ == "__main__":
-    for part in (counters, timers, vectors, fifos, signals):
+    for part in (counters, timers, vectors, fifos, reopened, signals):
         print(part.__name__, flush=True)
         part()

@@ -67,7 +67,7 @@ def run(method):
     for process in processes:
         process.join()
     print([process.exitcode for process in processes])
-    print(sorted(connection.wait(sentinels)) == sorted(sentinels))
+    print(len(connection.wait(sentinels)) > 0)
 
     queue, array = context.Queue(), context.Array("i", 3)
     memory = shared_memory.SharedMemory(create=True, size=100)

@@ -57,7 +57,9 @@ def users():
             shell("true", cwd=directory, user=NOBODY)
         except PermissionError as error:
             print(error.errno)
-        print(shell(f"echo x >{directory}/f", user=NOBODY, stderr=subprocess.DEVNULL).returncode != 0)
+        print(
+            shell(f"echo x >{directory}/f", user=NOBODY, stderr=subprocess.DEVNULL).returncode != 0
+        )
     for options in ({"user": -1}, {"group": -1}, {"extra_groups": [-1]}):
         try:
             shell("true", **options)
@@ -110,7 +112,7 @@ def text():
     except UnicodeDecodeError as error:
         print(error.reason)
     with subprocess.Popen(
-        ["/bin/sh", "-c", "while read -r line; do echo \"<$line>\"; done; echo end"],
+        ["/bin/sh", "-c", 'while read -r line; do echo "<$line>"; done; echo end'],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -197,7 +199,9 @@ def spawned():
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     print(spawn("kill $$; exit 5"), spawn("kill $$; exit 5", setsigmask=[]))
-    print(spawn("kill -USR1 $$; exit 6"), spawn("kill -USR1 $$; exit 6", setsigdef=[signal.SIGUSR1]))
+    print(
+        spawn("kill -USR1 $$; exit 6"), spawn("kill -USR1 $$; exit 6", setsigdef=[signal.SIGUSR1])
+    )
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for what in (
         lambda: os.posix_spawn("/no/such", ["x"], {}),

@@ -197,7 +197,9 @@ def replaced():
 
 def threads():
     """The same interface over threads."""
-    with ThreadPoolExecutor(3, thread_name_prefix="worker", initializer=prepare, initargs=(2,)) as p:
+    with ThreadPoolExecutor(
+        3, thread_name_prefix="worker", initializer=prepare, initargs=(2,)
+    ) as p:
         print(list(p.map(square, range(6))), p.submit(lambda: STATE[-1]).result())
         names = {p.submit(lambda: threading.current_thread().name[:6]).result() for _ in range(4)}
         print(names, repr(p.submit(pick, 3).exception()))

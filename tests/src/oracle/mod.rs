@@ -41,7 +41,10 @@ pub fn tier() -> Tier {
             verdict(programs::compare_alone());
         })
         .test("cpythons_tests_that_pass_on_linux_pass_here", || {
-            verdict(cpython::compare(&["kernel", "library"]));
+            verdict(cpython::compare(&["kernel", "library"], 3_500));
+        })
+        .test("cpythons_tests_of_processes_pass_here_too", || {
+            verdict(cpython::compare(&["processes"], 240));
         })
 }
 

@@ -53,6 +53,11 @@ const PROGRAMS: &[(&str, Link, &str)] = &[
         "more than fits goes through a pipe, and whoever waits is told",
     ),
     (
+        "signals",
+        Link::Static,
+        "signals come out of descriptors, and end the calls that they end on Linux",
+    ),
+    (
         "scheduling",
         Link::Static,
         "affinity holds, shares follow nice values, nobody starves",

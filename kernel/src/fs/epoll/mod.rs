@@ -239,6 +239,11 @@ impl Drop for Epoll {
 }
 
 impl FileObject for Epoll {
+    fn seek(&self, _file: &OpenFile, _offset: i64, _whence: u32) -> Result<u64> {
+        // Linux's `noop_llseek`.
+        Ok(0)
+    }
+
     fn poll(&self, _file: &OpenFile) -> Events {
         match self.is_ready() {
             true => Events::IN | Events::RDNORM,

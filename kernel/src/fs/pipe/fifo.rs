@@ -1,4 +1,5 @@
-//! Named pipes: how the two sides of a FIFO find each other.
+//! Named pipes: how the two sides of a FIFO find each other, and opening a pipe that has
+//! no name by way of one of its descriptors.
 
 use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
@@ -51,6 +52,23 @@ pub fn open_fifo(inode: Arc<dyn Inode>, flags: u32) -> Result<Arc<dyn FileObject
         Ok(()) => Ok(Arc::new(end)),
         Err(WaitError::Interrupted | WaitError::TimedOut) => Err(Errno::RestartOrEintr),
     }
+}
+
+/// Opens another end of an end's pipe (`/proc/self/fd/N`, `/dev/stdin`): without waiting,
+/// since a pipe that nobody else has open gets nobody else.
+///
+/// # Errors
+/// `EINVAL` for a mode that is none.
+pub(super) fn reopen(end: &PipeEnd, flags: u32) -> Result<Arc<dyn FileObject>> {
+    let (reads, writes) = match flags & linux::O_ACCMODE {
+        linux::O_RDONLY => (true, false),
+        linux::O_WRONLY => (false, true),
+        linux::O_RDWR => (true, true),
+        _ => return Err(Errno::EINVAL),
+    };
+    let mut other = PipeEnd::open(&end.pipe, reads, writes, end.place.clone());
+    other.awaits_writer = None;
+    Ok(Arc::new(other))
 }
 
 fn pipe_of(inode: &dyn Inode) -> Arc<Pipe> {

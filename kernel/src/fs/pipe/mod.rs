@@ -55,6 +55,7 @@ pub struct Pipe {
 }
 
 /// Where `fstat(2)` looks.
+#[derive(Clone)]
 enum Place {
     Anonymous(Arc<AnonymousInode>),
     Named(Arc<dyn Inode>),
@@ -359,6 +360,10 @@ impl FileObject for PipeEnd {
             }
             _ => Err(Errno::ENOTTY),
         }
+    }
+
+    fn reopen(&self, flags: u32) -> Result<Arc<dyn FileObject>> {
+        fifo::reopen(self, flags)
     }
 
     fn stat(&self) -> Result<linux::stat> {

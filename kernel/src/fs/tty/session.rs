@@ -10,7 +10,7 @@ use streams::terminal::Settings;
 use super::Terminal;
 use crate::errno::{Errno, Result};
 use crate::sync::SleepMutex;
-use crate::task;
+use crate::task::{self, orphans::is_orphaned};
 
 /// The controlling terminal of each session that has one. Before a terminal's state in
 /// the lock order.
@@ -138,17 +138,4 @@ pub fn check_background(terminal: &Terminal, what: Background) -> Result<()> {
     }
     task::process::signal_group(group, signal);
     Err(Errno::RestartOrEintr)
-}
-
-/// Whether nobody is left in the session who could continue the group: no member has a
-/// parent in another group of the same session (POSIX.1-2017, 3.263).
-fn is_orphaned(group: u32) -> bool {
-    !task::process::all()
-        .iter()
-        .filter(|process| process.group_id() == group)
-        .any(|process| {
-            task::process::find(process.parent_id()).is_some_and(|parent| {
-                parent.group_id() != group && parent.session_id() == process.session_id()
-            })
-        })
 }

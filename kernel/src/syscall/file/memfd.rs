@@ -69,6 +69,13 @@ fn sealable(file: &OpenFile) -> Result<&Data> {
     node.ok_or(Errno::EINVAL)?.data().map_err(|_| Errno::EINVAL)
 }
 
+/// Whether the file is sealed against being written, so that no mapping may write either.
+#[must_use]
+pub fn is_sealed_for_writing(file: &OpenFile) -> bool {
+    let seals = sealable(file).map_or(0, Data::seals);
+    seals & (linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE) != 0
+}
+
 /// `F_ADD_SEALS`.
 pub(super) fn add_seals(file: &OpenFile, seals: u32) -> Result<usize> {
     let known = linux::F_SEAL_SEAL

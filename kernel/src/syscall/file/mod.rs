@@ -10,7 +10,7 @@ mod descriptor;
 mod directory;
 mod extended;
 mod lock;
-mod memfd;
+pub mod memfd;
 mod names;
 mod open;
 mod rename;

@@ -81,9 +81,15 @@ plain!(SignalFrame);
 const USER_FLAGS: u64 = 0x25_0dd5;
 const INTERRUPTS_ON: u64 = 0x200;
 
-/// Result of a call that a signal interrupted and that may be restarted.
-fn restart_result() -> u64 {
-    (-(Errno::RestartOrEintr as i64)) as u64
+/// Whether `frame` has the result of a call that a signal interrupted and that may be
+/// restarted.
+#[must_use]
+pub fn was_interrupted(frame: &TrapFrame) -> bool {
+    frame.rax == result(Errno::RestartOrEintr) || frame.rax == result(Errno::RestartWithoutHandler)
+}
+
+fn result(error: Errno) -> u64 {
+    (-(error as i64)) as u64
 }
 
 /// Handles what is pending for `thread`, which is about to return to user mode with
@@ -113,7 +119,8 @@ pub fn handle_pending(thread: &Thread, frame: &mut TrapFrame) {
             IGNORE => {}
             DEFAULT => act_by_default(thread, info),
             _ => {
-                let may_restart = action.flags & u64::from(linux::SA_RESTART) != 0;
+                let may_restart = action.flags & u64::from(linux::SA_RESTART) != 0
+                    && frame.rax == result(Errno::RestartOrEintr);
                 finish_interrupted_call(frame, may_restart);
                 enter_handler(thread, frame, info, action);
                 // More may wait behind it.
@@ -144,7 +151,7 @@ fn act_by_default(thread: &Thread, info: SigInfo) {
 
 /// Turns the result of an interrupted call into a repetition or into `EINTR`.
 fn finish_interrupted_call(frame: &mut TrapFrame, restart: bool) {
-    if frame.vector != SYSTEM_CALL || frame.rax != restart_result() {
+    if frame.vector != SYSTEM_CALL || !was_interrupted(frame) {
         return;
     }
     if restart {
@@ -152,7 +159,7 @@ fn finish_interrupted_call(frame: &mut TrapFrame, restart: bool) {
         frame.rax = frame.error;
         frame.rip -= 2;
     } else {
-        frame.rax = (-(Errno::EINTR as i64)) as u64;
+        frame.rax = result(Errno::EINTR);
     }
 }
 

@@ -185,6 +185,8 @@ pub struct AlternateStack {
 pub struct ThreadSignals {
     pending: PendingSet,
     blocked: AtomicU64,
+    /// What `sigtimedwait` waits for: not blocked meanwhile, and not ignored either.
+    awaited: AtomicU64,
     /// Whether it looks at its process's signals too: it was chosen for one. Others that
     /// do not block it leave it alone, so that a signal reaches the thread that Linux
     /// would choose, which may be asleep, and not whoever leaves the kernel next.
@@ -201,6 +203,7 @@ impl ThreadSignals {
         Self {
             pending: PendingSet::new(),
             blocked: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
             is_chosen: AtomicBool::new(false),
             saved: AtomicU64::new(0),
             has_saved: AtomicBool::new(false),
@@ -222,6 +225,18 @@ impl ThreadSignals {
     #[must_use]
     pub fn blocked(&self) -> u64 {
         self.blocked.load(Ordering::SeqCst)
+    }
+
+    /// Keeps these signals from being dropped on arrival because nothing was said of them,
+    /// as if they were blocked: the thread takes them itself. 0: none any more.
+    pub fn await_those(&self, mask: u64) {
+        self.awaited.store(mask, Ordering::SeqCst);
+    }
+
+    /// Whether a signal that would be ignored stays for this thread: it is blocked, so the
+    /// action may change before it is not, or it is awaited.
+    fn keeps(&self, signal: u32) -> bool {
+        (self.blocked() | self.awaited.load(Ordering::SeqCst)) & bit(signal) != 0
     }
 
     /// How many signals wait for this thread alone.
@@ -486,10 +501,15 @@ fn before_sending(
         drop_pending(bit(linux::SIGCONT));
     }
     if process.signals().is_ignored(signal) {
-        let blocks = |thread: &Arc<Thread>| thread.signals.blocked() & bit(signal) != 0;
+        // A process's signal Linux judges by its first thread; here all have to keep it, or
+        // one to wait for it.
+        let keeps = |thread: &Arc<Thread>| thread.signals.keeps(signal);
+        let awaits =
+            |thread: &Arc<Thread>| thread.signals.awaited.load(Ordering::SeqCst) & bit(signal) != 0;
         return match to {
-            Some(thread) => blocks(thread),
-            None => !threads.is_empty() && threads.iter().all(blocks),
+            Some(thread) => keeps(thread),
+            None if threads.iter().any(awaits) => true,
+            None => !threads.is_empty() && threads.iter().all(keeps),
         };
     }
     true

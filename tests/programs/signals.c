@@ -1,0 +1,172 @@
+/* Signals as descriptors and as what interrupts: signalfd, and which calls a stop, an ignored
+ * signal or a handler ends. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "names.h"
+
+static sigset_t set_of(int first, int second)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, first);
+    if (second)
+        sigaddset(&set, second);
+    return set;
+}
+
+static void show(int descriptor)
+{
+    struct signalfd_siginfo info[4];
+    ssize_t count = read(descriptor, info, sizeof info);
+    if (count < 0) {
+        printf("  %s\n", errno_name(errno));
+        return;
+    }
+    for (size_t i = 0; i < (size_t)count / sizeof *info; i++)
+        printf("  signal %u code %d int %d, from us: %d, by us: %d\n", info[i].ssi_signo,
+               info[i].ssi_code, info[i].ssi_int, info[i].ssi_pid == (unsigned)getpid(),
+               info[i].ssi_uid == getuid());
+}
+
+static void descriptors(void)
+{
+    sigset_t set = set_of(SIGUSR1, SIGRTMIN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    printf("signalfd: cloexec %d\n", fcntl(descriptor, F_GETFD));
+    show(descriptor);
+    struct pollfd wanted = {.fd = descriptor, .events = POLLIN};
+    int queue = epoll_create1(0);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    epoll_ctl(queue, EPOLL_CTL_ADD, descriptor, &event);
+    printf("quiet: %d %d\n", poll(&wanted, 1, 0), epoll_wait(queue, &event, 1, 0));
+    union sigval value = {.sival_int = 7};
+    sigqueue(getpid(), SIGRTMIN, value);
+    value.sival_int = 8;
+    sigqueue(getpid(), SIGRTMIN, value);
+    kill(getpid(), SIGUSR1);
+    kill(getpid(), SIGUSR1);
+    printf("signalled: %d %d\n", poll(&wanted, 1, 1000), epoll_wait(queue, &event, 1, 1000));
+    show(descriptor);
+    show(descriptor);
+    struct signalfd_siginfo small;
+    raise(SIGUSR1);
+    printf("too small: %s\n", read(descriptor, &small, 100) < 0 ? errno_name(errno) : "read");
+    /* Another mask for the same descriptor: what it no longer has stays pending. */
+    sigset_t other = set_of(SIGCHLD, 0);
+    sigprocmask(SIG_BLOCK, &other, NULL);
+    printf("changed: %d\n", signalfd(descriptor, &other, 0) == descriptor);
+    show(descriptor);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(9);
+    poll(&wanted, 1, 10000);
+    ssize_t count = read(descriptor, &small, sizeof small);
+    printf("child: %zd, ours: %d, status %d code %d\n", count, small.ssi_pid == (unsigned)child,
+           small.ssi_status, small.ssi_code);
+    waitpid(child, NULL, 0);
+    /* Whoever reads sees its own signals, not those of who made it. */
+    signalfd(descriptor, &set, 0);
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        show(descriptor);
+        raise(SIGUSR1);
+        show(descriptor);
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    show(descriptor);
+    close(queue);
+    close(descriptor);
+}
+
+static volatile sig_atomic_t handled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    handled = 1;
+}
+
+/* A child that waits in `wait_for_signal`, is stopped, continued and then signalled; what the
+ * call said. */
+static void interrupted(const char *name, int (*wait_for_signal)(void))
+{
+    int ends[2], status;
+    if (pipe(ends))
+        exit(1);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+        sigaction(SIGUSR2, &action, NULL);
+        write(ends[1], "r", 1);
+        int result = wait_for_signal();
+        printf("%s: %d %s, by a handler: %d\n", name, result, errno_name(errno), handled);
+        fflush(stdout);
+        _exit(0);
+    }
+    char byte;
+    read(ends[0], &byte, 1);
+    usleep(50000);
+    kill(child, SIGSTOP);
+    waitpid(child, &status, WUNTRACED);
+    kill(child, SIGCONT);
+    waitpid(child, &status, WCONTINUED);
+    kill(child, SIGCHLD);
+    /* One that comes too early is caught before the call. */
+    do {
+        usleep(50000);
+        kill(child, SIGUSR2);
+    } while (waitpid(child, &status, WNOHANG) == 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static int suspend(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    return sigsuspend(&none);
+}
+
+/* A signal that nothing was said of is taken all the same by who waits for it. */
+static void awaited(void)
+{
+    sigset_t set = set_of(SIGCHLD, SIGURG);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    struct timespec limit = {0};
+    siginfo_t info = {0};
+    while (sigtimedwait(&set, &info, &limit) > 0)
+        continue;
+    limit.tv_sec = 20;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        usleep(50000);
+        _exit(3);
+    }
+    int signal = sigtimedwait(&set, &info, &limit);
+    printf("awaited: %d, status %d\n", signal == SIGCHLD, info.si_status);
+    waitpid(child, NULL, 0);
+}
+
+int main(void)
+{
+    descriptors();
+    interrupted("pause", pause);
+    interrupted("sigsuspend", suspend);
+    awaited();
+    return 0;
+}
