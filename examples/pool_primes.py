@@ -11,7 +11,7 @@ import roentgen
 STEP = 10_000
 
 
-def count_primes(start, stop):
+def count_primes(start: int, stop: int) -> tuple[int, int]:
     """Count the primes in a range, by sieving it with those up to its root."""
     sieve = bytearray([1]) * (stop - start)
     for divisor in range(2, int(stop**0.5) + 1):
@@ -22,13 +22,13 @@ def count_primes(start, stop):
     return sum(sieve), roentgen.current_core()
 
 
-def main():
+def main() -> None:
     """Count, and say which core counted how much."""
     limit = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     starts = range(0, limit, STEP)
     stops = [min(start + STEP, limit) for start in starts]
     began = time.monotonic()
-    ranges = {}
+    ranges: dict[int, int] = {}
     total = 0
     with roentgen.Pool() as pool:
         for found, core in pool.map(count_primes, starts, stops, progress=True):

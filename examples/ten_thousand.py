@@ -3,47 +3,49 @@
     ./run.sh --smp 4 examples/ten_thousand.py [COUNT]
 
 Each process is spawned from the default template and waits. When all are there, each is
-asked for a number, and answers with it and the core it runs on. The table at the end says
-what that took: memory is the change in free memory of the machine, all of the kernel's own
-included.
+asked for a number, answers with it, its id and the core it runs on, and waits for the end.
+The table says what that took: memory is the change in free memory of the machine, all of
+the kernel's own included.
 """
 
 import collections
+import os
 import sys
 import time
 
 import roentgen
 
 
-def answer(questions, answers):
+def answer(
+    questions: roentgen.Receiver, answers: roentgen.Sender, goodbye: roentgen.Receiver
+) -> None:
     """Answer one question, then wait for the end."""
-    for question in questions:
-        answers.send((question * 2, roentgen.current_core()))
+    answers.send((questions.receive() * 2, os.getpid(), roentgen.current_core()))
+    for _ in goodbye:
+        pass
 
 
-def free_memory():
+def free_memory() -> int | None:
     """Return the machine's free memory; None where the kernel does not tell."""
     return roentgen.memory().free if roentgen.is_roentgen() else None
 
 
-def start(count):
-    """Spawn the processes; returns their channels and what was measured."""
-    questions, answers = roentgen.Channel(1024), roentgen.Channel(1024)
-    theirs = questions.receiver, answers.sender
-    # The template is made before anything is measured.
-    roentgen.spawn(answer, *theirs).kill()
-    before, began = free_memory(), time.monotonic()
+def start(count: int, *channels: roentgen.Receiver | roentgen.Sender) -> list[roentgen.Process]:
+    """Spawn the processes."""
     processes = []
     for number in range(count):
-        processes.append(roentgen.spawn(answer, *theirs))
+        processes.append(roentgen.spawn(answer, *channels))
         if sys.stderr.isatty() and number % 100 == 0:
             print(f"\r{number}/{count} processes", end="", file=sys.stderr, flush=True)
-    return processes, questions, answers, before, time.monotonic() - began
+    return processes
 
 
-def ask(count, questions, answers):
+def ask(
+    count: int, questions: roentgen.Channel, answers: roentgen.Channel
+) -> collections.Counter[int]:
     """Ask as many questions as there are processes; returns the core of each answer."""
-    cores = collections.Counter()
+    cores: collections.Counter[int] = collections.Counter()
+    answered_by = set()
     total = 0
     asked = 0
     for answered in range(count):
@@ -51,24 +53,33 @@ def ask(count, questions, answers):
         while asked < count and asked - answered < 512:
             questions.send(asked)
             asked += 1
-        value, core = answers.receive(timeout=600)
+        value, process, core = answers.receive(timeout=600)
+        answered_by.add(process)
         total += value
         cores[core] += 1
     if total != count * (count - 1):
         raise SystemExit(f"the answers are wrong: they sum up to {total}")
+    if len(answered_by) != count:
+        raise SystemExit(f"only {len(answered_by)} processes answered")
     return cores
 
 
-def main():
+def main() -> None:
     """Start, ask, print, end."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    processes, questions, answers, before, spawning = start(count)
+    questions, answers, goodbye = (roentgen.Channel(1024) for _ in range(3))
+    theirs = questions.receiver, answers.sender, goodbye.receiver
+    # The template is made before anything is measured.
+    roentgen.spawn(answer, *theirs).kill()
+    before, began = free_memory(), time.monotonic()
+    processes = start(count, *theirs)
+    spawning = time.monotonic() - began
     alive = sum(process.is_alive() for process in processes)
     began = time.monotonic()
     cores = ask(count, questions, answers)
     answering = time.monotonic() - began
     after = free_memory()
-    questions.close()
+    goodbye.close()
     began = time.monotonic()
     for process in processes:
         process.join(600)
@@ -79,7 +90,7 @@ def main():
         ("time for an answer", f"{answering / count * 1e6:.0f} us"),
         ("time for one to end", f"{ending / count * 1e6:.0f} us"),
     ]
-    if before is not None:
+    if before is not None and after is not None:
         rows.append(("memory per process", f"{(before - after) / count / 1024:.0f} KiB"))
     for name, value in rows:
         print(f"{name:<26}{value:>12}")

@@ -131,12 +131,10 @@ fn page_fault(frame: &mut TrapFrame) {
         thread.count_page_fault();
         return;
     };
-    if error == FaultError::OutOfMemory
+    if error == FaultError::Limit
         && let Some(account) = thread.process().account()
-        && account.end_if_refused(thread.process())
-        && frame.is_from_user()
     {
-        return;
+        account.end_at_limit(thread.process());
     }
     if !frame.is_from_user() {
         if let Some(recovery) = recovery {
@@ -152,6 +150,7 @@ fn page_fault(frame: &mut TrapFrame) {
             crate::task::oom::relieve(&thread);
             return;
         }
+        FaultError::Limit => return,
     };
     crate::debug!(
         "process {}: fault at {address:#x} ip {:#x} sp {:#x}: {error:?}",

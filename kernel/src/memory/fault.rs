@@ -36,11 +36,17 @@ pub enum FaultError {
     BeyondEnd,
     /// No frame is free.
     OutOfMemory,
+    /// A memory limit of the process, or of those that it belongs to, was reached.
+    Limit,
 }
 
 impl From<OutOfMemory> for FaultError {
-    fn from(_: OutOfMemory) -> Self {
-        Self::OutOfMemory
+    fn from(error: OutOfMemory) -> Self {
+        if error.is_limit {
+            Self::Limit
+        } else {
+            Self::OutOfMemory
+        }
     }
 }
 

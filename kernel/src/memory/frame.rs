@@ -23,7 +23,13 @@ use crate::sync::{InterruptsOff, IrqLock};
 
 /// No frame is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutOfMemory;
+pub struct OutOfMemory {
+    /// Whether it is a limit of who asked, and the machine has some.
+    pub is_limit: bool,
+}
+
+/// The machine has none.
+pub const OUT_OF_MEMORY: OutOfMemory = OutOfMemory { is_limit: false };
 
 impl From<OutOfMemory> for crate::errno::Errno {
     fn from(_: OutOfMemory) -> Self {
@@ -136,7 +142,7 @@ pub fn init(boot: &BootInfo, reserved: &[Region]) -> Result<(), OutOfMemory> {
     let home = pieces
         .iter_mut()
         .find(|piece| piece.end - piece.start >= bytes && piece.start + bytes <= 4 << 30)
-        .ok_or(OutOfMemory)?;
+        .ok_or(OUT_OF_MEMORY)?;
     let array = direct::early(home.start);
     home.start += bytes;
     // SAFETY: this memory is usable, mapped, and from now on only the array's.
@@ -310,7 +316,7 @@ fn charge() -> Result<Option<NonNull<Ledger>>, OutOfMemory> {
     // SAFETY: the process that runs here keeps it, and no other one begins to meanwhile.
     match unsafe { ledger::charge(ledger) } {
         Ok(()) => Ok(Some(ledger)),
-        Err(ledger::Refused) => Err(OutOfMemory),
+        Err(ledger::Refused) => Err(OutOfMemory { is_limit: true }),
     }
 }
 
@@ -358,7 +364,7 @@ impl Frame {
         let charged = if is_charged { charge()? } else { None };
         let Some(number) = take_number(purpose == FrameUse::KernelHeap) else {
             credit(charged);
-            return Err(OutOfMemory);
+            return Err(OUT_OF_MEMORY);
         };
         let entry = info(number);
         let ledger = charged.map_or(core::ptr::null_mut(), NonNull::as_ptr);

@@ -3,13 +3,13 @@
 //! A frame is charged when it is allocated, to the ledger of the process that runs on that
 //! core, and credited to the same one when nobody refers to it any more, whoever was the
 //! last. A ledger within another charges that one too. Where a limit would be passed there
-//! is no frame, as if the machine had none; [`LedgerHandle::take_refusal`] tells why.
+//! is no frame, and the error says that it is the limit's.
 //!
 //! Charged are pages of processes and files, and page tables. A process that is spawned is
 //! made by another one, which is charged for the first few tables of it.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// A count of frames. Lives in a box of its own while somebody has a handle, or a frame is
 /// charged to it.
@@ -18,8 +18,6 @@ pub struct Ledger {
     limit: u64,
     /// Frames charged, and handles.
     count: AtomicU64,
-    /// Where a limit refused a frame.
-    has_refused: AtomicBool,
     parent: Option<NonNull<Ledger>>,
 }
 
@@ -46,7 +44,6 @@ impl LedgerHandle {
         let ledger = Box::new(Ledger {
             limit: limit.saturating_add(1),
             count: AtomicU64::new(1),
-            has_refused: AtomicBool::new(false),
             parent,
         });
         Self(NonNull::from(Box::leak(ledger)))
@@ -58,13 +55,12 @@ impl LedgerHandle {
         self.0
     }
 
-    /// Whether it has refused a frame since this was asked last.
+    /// Whether it has no room for another frame.
     #[must_use]
-    pub fn take_refusal(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         // SAFETY: the handle keeps it.
-        unsafe { self.0.as_ref() }
-            .has_refused
-            .swap(false, Ordering::Relaxed)
+        let ledger = unsafe { self.0.as_ref() };
+        ledger.count.load(Ordering::Relaxed) >= ledger.limit
     }
 
     /// Frames that are charged to it.
@@ -115,7 +111,6 @@ pub unsafe fn charge(first: NonNull<Ledger>) -> Result<(), Refused> {
         // SAFETY: kept by the caller; a ledger keeps the one that it is within.
         let ledger = unsafe { pointer.as_ref() };
         if ledger.add() >= ledger.limit {
-            ledger.has_refused.store(true, Ordering::Relaxed);
             // SAFETY: these counts were added just now.
             unsafe { credit_until(first, ledger.parent) };
             return Err(Refused);

@@ -6,7 +6,7 @@
 
 use std::vec::Vec;
 
-use super::frame::{Frame, FrameUse, OutOfMemory};
+use super::frame::{Frame, FrameUse, OUT_OF_MEMORY, OutOfMemory};
 use super::{PAGE_SIZE, kernel_map, layout};
 use crate::sync::IrqLock;
 
@@ -45,7 +45,7 @@ impl KernelStack {
                 return Ok(Self { slot });
             }
             if (u64::from(slots.next) + 1) * SLOT_SIZE > WINDOW {
-                return Err(OutOfMemory);
+                return Err(OUT_OF_MEMORY);
             }
             slots.next += 1;
             slots.next - 1

@@ -180,22 +180,22 @@ impl Account {
         }
     }
 
-    /// There was no frame for `process`, one of its own: whether a memory limit was the
-    /// reason, whose account then ends.
-    pub fn end_if_refused(self: &Arc<Self>, process: &Process) -> bool {
-        let mut accounts = self.chain().filter(|account| {
+    /// There is no frame for `process`, one of its own, because a memory limit was reached:
+    /// the account that has it ends.
+    pub fn end_at_limit(self: &Arc<Self>, process: &Process) {
+        let has_ledger = |account: &&Arc<Self>| account.ledger.is_some();
+        let is_full = |account: &&Arc<Self>| {
             let ledger = account.ledger.as_ref();
-            ledger.is_some_and(LedgerHandle::take_refusal)
-        });
-        if let Some(account) = accounts.next() {
+            ledger.is_some_and(LedgerHandle::is_full)
+        };
+        // Others may have given something back meanwhile.
+        let mut accounts = self.chain().filter(has_ledger);
+        let nearest = accounts.next();
+        if let Some(account) = self.chain().find(is_full).or(nearest) {
             account.end(LIMIT_MEMORY);
         }
-        let has_ended = self.ended_by() != 0;
-        if has_ended {
-            // It would only try again until its turn comes.
-            process.send_signal(linux::SIGKILL);
-        }
-        has_ended
+        // It would only try again until its turn comes.
+        process.send_signal(linux::SIGKILL);
     }
 
     /// Adds what `thread`, which runs on this core, has run since this was done last.

@@ -1,4 +1,7 @@
-"""multiprocessing: processes started by fork, by a fork server and by spawning."""
+"""multiprocessing: processes started by fork and by a fork server.
+
+By spawning: `start_by_spawning`, which imports this.
+"""
 
 import multiprocessing
 import os
@@ -109,6 +112,6 @@ def run(method):
 
 
 if __name__ == "__main__":
-    for each in ("fork", "forkserver", "spawn"):
+    for each in ("fork", "forkserver"):
         run(each)
         sys.stdout.flush()

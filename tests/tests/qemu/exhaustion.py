@@ -18,10 +18,13 @@ LIMIT = 20
 
 
 def fill_memory(left):
-    """Holds memory until about `left` bytes are free."""
+    """Holds memory until about `left` bytes are free: a piece for each MiB.
+
+    In small blocks: a large one has a mapping of its own, which is refused in time.
+    """
     held = []
     while roentgen.memory().free > left:
-        held.append(bytes(bytearray(1 << 20)))
+        held.append([bytes(bytearray(1 << 16)) for _ in range(16)])
     return held
 
 
@@ -39,9 +42,10 @@ def all_memory():
 
 
 def files():
+    piece = bytes(1 << 20)
     with open("/tmp/large", "wb", buffering=0) as file:
         os.unlink("/tmp/large")
-        while file.write(bytes(1 << 20)):
+        while file.write(piece):
             pass
 
 
