@@ -189,7 +189,7 @@ class Surroundings(unittest.TestCase):
         os.close(write)
 
     def test_streams_are_passed_on_and_flushed(self):
-        sys.stdout.write("before, ")
+        print("before", end=", ", flush=True)
         roentgen.spawn(lambda: sys.stdout.write("from the process, ")).join(LONG)
         print("after")
 
