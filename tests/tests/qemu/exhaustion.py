@@ -113,7 +113,7 @@ def bomb():
                 time.sleep(1000)
             count += 1
     except OSError:
-        print(count if count < 100 else "many", end=" ")
+        print(count if count < 2 * LIMIT else "many", end=" ")
         raise
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
