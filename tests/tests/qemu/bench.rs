@@ -22,11 +22,11 @@ const COMMANDS: &[(&str, &[(&str, Unit)])] = &[
         &[("pipe_across", Unit::Nanoseconds)],
     ),
     (
-        "bench_switch yield threads 500 1",
+        "bench_switch yield threads 5000 1",
         &[("yield_threads", Unit::Nanoseconds)],
     ),
     (
-        "bench_switch yield processes 500 1",
+        "bench_switch yield processes 5000 1",
         &[("yield_processes", Unit::Nanoseconds)],
     ),
     (
