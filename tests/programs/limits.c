@@ -2,36 +2,17 @@
  * within another, and what they do to a process that forks without end. Roentgen alone has
  * these calls, so this program looks itself; it prints what it has looked at. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include "roentgen.h"
+#include "ours.h"
 
 enum { PAGE = 4096, MIB = 1 << 20 };
 
 static const uint64_t MILLISECOND = 1000000, SECOND = 1000000000;
-
-static void check(int is_right, const char *what)
-{
-    if (!is_right) {
-        printf("WRONG: %s (errno %d)\n", what, errno);
-        fflush(stdout);
-        exit(1);
-    }
-}
-
-static void said(const char *what)
-{
-    printf("%s\n", what);
-    fflush(stdout);
-}
 
 static uint64_t now(void)
 {
@@ -44,21 +25,9 @@ static uint64_t now(void)
  * next processes depends on how far a bomb came. */
 static uint64_t memory_used(void)
 {
-    uint64_t words[7];
-    check(syscall(RG_MEMORY, words, sizeof words) == 0, "memory");
-    return words[2] + words[3];
-}
-
-static long counter(const char *name)
-{
-    static char text[65536];
-    long length = syscall(RG_COUNTERS, text, sizeof text - 1);
-    check(length > 0 && (size_t)length < sizeof text, "counters");
-    text[length] = 0;
-    char line[64];
-    snprintf(line, sizeof line, "\n%s ", name);
-    char *found = strstr(text, line);
-    return found ? atol(found + strlen(line)) : 0;
+    uint64_t words[MEMORY_WORDS];
+    read_memory(words);
+    return words[PAGE_TABLES] + words[USER];
 }
 
 /* Spawns a clone of this process that does `work` under these limits; how it ended. */

@@ -4,20 +4,16 @@
  *
  * Arguments: processes of the last part. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "roentgen.h"
+#include "ours.h"
 
 enum { PAGE = 4096, HEAP = 4 << 20, LIVES = 400 };
 
@@ -44,21 +40,6 @@ struct told {
     char name[16];
 };
 
-static void check(int is_right, const char *what)
-{
-    if (!is_right) {
-        printf("WRONG: %s (errno %d)\n", what, errno);
-        fflush(stdout);
-        exit(1);
-    }
-}
-
-static void said(const char *what)
-{
-    printf("%s\n", what);
-    fflush(stdout);
-}
-
 static void on_signal(int number)
 {
     handled = number;
@@ -80,23 +61,11 @@ static int heap_is(char value)
     return 1;
 }
 
-static long counter(const char *name)
-{
-    static char text[65536];
-    long length = syscall(RG_COUNTERS, text, sizeof text - 1);
-    check(length > 0 && (size_t)length < sizeof text, "counters");
-    text[length] = 0;
-    char line[64];
-    snprintf(line, sizeof line, "\n%s ", name);
-    char *found = strstr(text, line);
-    return found ? atol(found + strlen(line)) : 0;
-}
-
 static uint64_t memory_free(void)
 {
-    uint64_t words[7];
-    check(syscall(RG_MEMORY, words, sizeof words) == 0, "memory");
-    return words[1];
+    uint64_t words[MEMORY_WORDS];
+    read_memory(words);
+    return words[FREE];
 }
 
 /* The life of a process that was spawned from the template. */

@@ -77,7 +77,7 @@ pub fn compile_source(source: &str, link: Link) -> Result<PathBuf> {
         link.option(),
     ];
     let mut key = ContentKey::default();
-    let headers = ["names.h", "bench.h", "roentgen.h"].map(|header| headers.join(header));
+    let headers = ["names.h", "bench.h", "roentgen.h", "ours.h"].map(|header| headers.join(header));
     key.files(
         &project::root(),
         &[&[source.clone()][..], &headers].concat(),

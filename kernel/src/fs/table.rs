@@ -191,17 +191,7 @@ impl FdTable {
         file: Arc<OpenFile>,
         closes_on_exec: bool,
     ) -> Result<()> {
-        let descriptor = usize::try_from(descriptor).map_err(|_| Errno::EBADF)?;
-        if descriptor >= limit() {
-            return Err(Errno::EBADF);
-        }
-        self.grow(descriptor + 1)?;
-        let entry = Entry {
-            file,
-            closes_on_exec,
-        };
-        let before = self.slots.lock().put(descriptor, entry);
-        if let Some(before) = before {
+        if let Some(before) = self.put(descriptor, file, closes_on_exec)? {
             closed(&before.file);
         }
         Ok(())
@@ -213,6 +203,17 @@ impl FdTable {
     /// # Errors
     /// As [`FdTable::replace`].
     pub fn place(&self, descriptor: i32, file: Arc<OpenFile>) -> Result<()> {
+        drop(self.put(descriptor, file, false)?);
+        Ok(())
+    }
+
+    /// Fills the slot of `descriptor`; gives back what was in it.
+    fn put(
+        &self,
+        descriptor: i32,
+        file: Arc<OpenFile>,
+        closes_on_exec: bool,
+    ) -> Result<Option<Entry>> {
         let descriptor = usize::try_from(descriptor).map_err(|_| Errno::EBADF)?;
         if descriptor >= limit() {
             return Err(Errno::EBADF);
@@ -220,11 +221,10 @@ impl FdTable {
         self.grow(descriptor + 1)?;
         let entry = Entry {
             file,
-            closes_on_exec: false,
+            closes_on_exec,
         };
         let before = self.slots.lock().put(descriptor, entry);
-        drop(before);
-        Ok(())
+        Ok(before)
     }
 
     /// Takes `descriptor` out of the table; the file is closed when the answer is dropped

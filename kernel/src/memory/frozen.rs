@@ -162,18 +162,10 @@ impl FrozenSpace {
         }
         self.written.copy_into(&mut tables)?;
         let (translations, pen) = new_translations();
-        let layout = Layout {
-            areas: self.areas.clone(),
-            tables,
-            template: Some(self.clone()),
-            pen,
-            break_start: self.break_start,
-            break_end: self.break_end,
-            mmap_top: self.mmap_top,
-            stack_limit: 8 << 20,
-            area_limit: u64::MAX,
-            data_limit: u64::MAX,
-        };
+        let mut layout = Layout::new(tables, pen, self.mmap_top);
+        layout.areas = self.areas.clone();
+        layout.template = Some(self.clone());
+        (layout.break_start, layout.break_end) = (self.break_start, self.break_end);
         Ok(AddressSpace::with(translations, layout))
     }
 }

@@ -62,13 +62,6 @@ impl LedgerHandle {
         let ledger = unsafe { self.0.as_ref() };
         ledger.count.load(Ordering::Relaxed) >= ledger.limit
     }
-
-    /// Frames that are charged to it.
-    #[must_use]
-    pub fn frames(&self) -> u64 {
-        // SAFETY: the handle keeps it.
-        unsafe { self.0.as_ref() }.count.load(Ordering::Relaxed) - 1
-    }
 }
 
 impl Drop for LedgerHandle {

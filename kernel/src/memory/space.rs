@@ -48,8 +48,8 @@ pub(super) struct Layout {
     pub(super) mmap_top: usize,
     /// The limits that matter here, in bytes: stack, data, address space.
     pub(super) stack_limit: usize,
-    pub(super) area_limit: u64,
-    pub(super) data_limit: u64,
+    area_limit: u64,
+    data_limit: u64,
 }
 
 /// An address space. Its lock is held while page faults are served, so nothing that may
@@ -186,19 +186,7 @@ impl AddressSpace {
         let tables = Tables::new()?;
         let (translations, pen) = new_translations();
         let mmap_top = STACK_TOP - (shift % 0x1_0000) * PAGE_SIZE - (64 << 20);
-        let layout = Layout {
-            areas: Arc::default(),
-            tables,
-            template: None,
-            pen,
-            break_start: 0,
-            break_end: 0,
-            mmap_top,
-            stack_limit: 8 << 20,
-            area_limit: u64::MAX,
-            data_limit: u64::MAX,
-        };
-        Ok(Self::with(translations, layout))
+        Ok(Self::with(translations, Layout::new(tables, pen, mmap_top)))
     }
 
     pub(super) fn with(translations: Translations, layout: Layout) -> Arc<Self> {
@@ -764,6 +752,22 @@ impl AddressSpace {
 }
 
 impl Layout {
+    /// Nothing mapped, and the limits that a process has before it is told others.
+    pub(super) fn new(tables: Tables, pen: Pen, mmap_top: usize) -> Self {
+        Self {
+            areas: Arc::default(),
+            tables,
+            template: None,
+            pen,
+            break_start: 0,
+            break_end: 0,
+            mmap_top,
+            stack_limit: 8 << 20,
+            area_limit: u64::MAX,
+            data_limit: u64::MAX,
+        }
+    }
+
     /// The areas, to change them: a copy of its own where they are shared.
     pub(super) fn areas_mut(&mut self) -> &mut AreaMap {
         Arc::make_mut(&mut self.areas)

@@ -237,9 +237,19 @@ impl Tables {
         address: usize,
         gather: &mut Gather,
     ) -> Result<&mut PageTableEntry, OutOfMemory> {
+        self.entry(address, 0, gather)
+    }
+
+    /// The entry for `address` in a table of `level`, to be changed, as [`Tables::leaf`].
+    fn entry(
+        &mut self,
+        address: usize,
+        level: u32,
+        gather: &mut Gather,
+    ) -> Result<&mut PageTableEntry, OutOfMemory> {
         let mut table = self.root;
-        for level in (1..4).rev() {
-            let slot = index(address, level);
+        for above in (level + 1..4).rev() {
+            let slot = index(address, above);
             // SAFETY: `table` is the root or was made this tree's own below.
             let entry = unsafe { &mut (&mut *table_at(table))[slot] };
             if entry.is_unused() {
@@ -248,12 +258,12 @@ impl Tables {
                 // SAFETY: as above.
                 unsafe { note_own(table, slot) };
             } else {
-                make_own(table, slot, level - 1, address, gather)?;
+                make_own(table, slot, above - 1, address, gather)?;
             }
             table = entry.addr();
         }
-        let slot = index(address, 0);
-        // SAFETY: as above; the caller may put a frame there.
+        let slot = index(address, level);
+        // SAFETY: as above; the caller may put a reference there.
         unsafe {
             note_own(table, slot);
             Ok(&mut (&mut *table_at(table))[slot])

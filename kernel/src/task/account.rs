@@ -183,15 +183,13 @@ impl Account {
     /// There is no frame for `process`, one of its own, because a memory limit was reached:
     /// the account that has it ends.
     pub fn end_at_limit(self: &Arc<Self>, process: &Process) {
-        let has_ledger = |account: &&Arc<Self>| account.ledger.is_some();
         let is_full = |account: &&Arc<Self>| {
             let ledger = account.ledger.as_ref();
             ledger.is_some_and(LedgerHandle::is_full)
         };
-        // Others may have given something back meanwhile.
-        let mut accounts = self.chain().filter(has_ledger);
-        let nearest = accounts.next();
-        if let Some(account) = self.chain().find(is_full).or(nearest) {
+        // The nearest limit where others have given something back meanwhile.
+        let nearest = || self.chain().find(|account| account.ledger.is_some());
+        if let Some(account) = self.chain().find(is_full).or_else(nearest) {
             account.end(LIMIT_MEMORY);
         }
         // It would only try again until its turn comes.
@@ -229,17 +227,6 @@ impl Account {
                 account.end(LIMIT_CPU_TIME);
             }
         }
-    }
-
-    /// Bytes of memory and nanoseconds of CPU time that are used; None for memory where it
-    /// has no limit.
-    #[must_use]
-    pub fn used(&self) -> (Option<u64>, u64) {
-        let frames = self.ledger.as_ref().map(LedgerHandle::frames);
-        (
-            frames.map(|frames| frames * PAGE_SIZE as u64),
-            self.cpu_used.load(Ordering::Relaxed),
-        )
     }
 }
 

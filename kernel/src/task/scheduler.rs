@@ -229,56 +229,41 @@ impl CoreScheduler {
         }
         self.time_quantum(off);
         self.own(off).cpu_timer_look = None;
-        let process = self
-            .own(off)
-            .current
-            .as_ref()
-            .map(|thread| thread.process());
-        if let Some(process) = process
-            .filter(|process| process.cpu_timers().is_set())
-            .cloned()
-        {
-            process.cpu_timers().expire(&process);
-            self.time_cpu_timers(off);
-        }
-        self.look_at_account(off);
+        self.look_at_cpu_time(off);
     }
 
-    /// Whether the current thread's account has CPU time left, if it has a limit.
-    fn look_at_account(&self, off: &InterruptsOff) {
-        let Some(thread) = self.own(off).current.clone() else {
+    /// Whether the current thread's process and account have CPU time left, where that
+    /// matters to them.
+    fn look_at_cpu_time(&self, off: &InterruptsOff) {
+        let watched = self.own(off).current.as_ref().filter(|thread| {
+            let process = thread.process();
+            process.cpu_timers().is_set() || process.account().is_some()
+        });
+        let Some(thread) = watched.cloned() else {
             return;
         };
-        if let Some(account) = thread.process().account() {
+        let process = thread.process();
+        if process.cpu_timers().is_set() {
+            process.cpu_timers().expire(process);
+        }
+        if let Some(account) = process.account() {
             account.settle(&thread);
             account.look();
-            self.time_account(off);
         }
+        self.time_cpu_look(off);
     }
 
-    /// Times the next look at the current thread's account.
-    fn time_account(&self, off: &InterruptsOff) {
-        let own = self.own(off);
-        let account = own
-            .current
-            .as_ref()
-            .and_then(|thread| thread.process().account());
-        if let Some(look) = account.and_then(|account| account.next_look()) {
-            let first = own.cpu_timer_look.map_or(look, |other| other.min(look));
-            own.cpu_timer_look = Some(first);
-            interrupts::arm_timer_for(first, off);
-        }
-    }
-
-    /// Times the next look at the CPU timers of the current thread's process, if it has
-    /// set any.
-    fn time_cpu_timers(&self, off: &InterruptsOff) {
+    /// Times the next look at the CPU time of the current thread's process and account,
+    /// where that matters to them.
+    fn time_cpu_look(&self, off: &InterruptsOff) {
         let own = self.own(off);
         let Some(process) = own.current.as_ref().map(|thread| thread.process()) else {
             return;
         };
-        if process.cpu_timers().is_set() {
-            let look = process.cpu_timers().next_look(process);
+        let timers = process.cpu_timers();
+        let for_timers = timers.is_set().then(|| timers.next_look(process));
+        let for_account = process.account().and_then(|account| account.next_look());
+        if let Some(look) = for_timers.into_iter().chain(for_account).min() {
             own.cpu_timer_look = Some(look);
             interrupts::arm_timer_for(look, off);
         }
@@ -397,7 +382,7 @@ pub(super) fn look_at_cpu_timers(process: &Process) {
         interrupts::nudge(thread.core());
     }
     let off = InterruptsOff::new();
-    cpu::this(&off).scheduler.time_cpu_timers(&off);
+    cpu::this(&off).scheduler.time_cpu_look(&off);
 }
 
 /// Ends the current thread; its stack is freed by whoever runs next.
@@ -509,8 +494,7 @@ fn switch_to(
     own.current = Some(next);
     own.previous = Some((previous, reason));
     scheduler.time_quantum(off);
-    scheduler.time_cpu_timers(off);
-    scheduler.time_account(off);
+    scheduler.time_cpu_look(off);
     // SAFETY: interrupts are off; `next` is suspended and only this core resumes it;
     // `previous` is kept alive by `own.previous` until it is off this stack.
     unsafe { switch::roentgen_switch(save, stack) };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::account::{Account, Limits};
 use super::clone;
 use super::process::{self, Process};
-use super::template::{self, Template};
+use super::template::Template;
 use super::thread::{Affinity, Thread};
 use super::{Current, exit, scheduler, wait};
 use crate::cpu::entry::TrapFrame;
@@ -158,7 +158,10 @@ fn from_template(
         maker.name(),
     )
     .inspect_err(|_| process.replace_files(Arc::default()))?;
-    template::start_as(&thread, template);
+    thread.signals().start_with_blocked(template.blocked);
+    thread
+        .signals()
+        .set_alternate_stack(template.alternate_stack);
     thread.inherit_scheduling(maker);
     Ok((process, thread))
 }

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::clone;
 use super::process::Program;
 use super::signal::{AlternateStack, ProcessSignals};
-use super::thread::Thread;
 use crate::cpu::entry::TrapFrame;
 use crate::cpu::fpu::FpuState;
 use crate::errno::{Errno, Result};
@@ -99,11 +98,4 @@ fn check_kept(files: &FdTable, kept: &[i32]) -> Result<()> {
         descriptor = found + 1;
     }
     Ok(())
-}
-
-/// What becomes of a thread that begins from a template: as in its maker, but for its id.
-pub(super) fn start_as(thread: &Thread, template: &Template) {
-    let signals = thread.signals();
-    signals.start_with_blocked(template.blocked);
-    signals.set_alternate_stack(template.alternate_stack);
 }

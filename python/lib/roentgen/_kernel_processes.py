@@ -15,6 +15,7 @@ from typing import Any
 import _roentgen
 
 from . import _setup
+from ._descriptors import is_open
 from ._options import NONE, Options
 
 __all__ = [
@@ -120,7 +121,7 @@ def _start_fresh(call: tuple[Any, ...], keep: list[int]) -> tuple[int, Any]:
 
 def freeze_self(keep: list[int]) -> int:
     """Freeze the calling process."""
-    kept = sorted({*keep, *(number for number in range(3) if _is_open(number))})
+    kept = sorted({*keep, *(number for number in range(3) if is_open(number))})
     _keep_garbage_collector_off()
     try:
         return _roentgen.freeze(kept)
@@ -131,17 +132,9 @@ def freeze_self(keep: list[int]) -> int:
             ) from None
         if error.errno == errno.EEXIST:
             limit = os.sysconf("SC_OPEN_MAX")
-            others = [n for n in range(limit) if n not in kept and _is_open(n)]
+            others = [n for n in range(limit) if n not in kept and is_open(n)]
             raise ValueError(
                 f"descriptors are open that are not in keep: {', '.join(map(str, others))};"
                 " close them, or list them: every process of the template has them then"
             ) from None
         raise
-
-
-def _is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True

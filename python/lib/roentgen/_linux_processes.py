@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal as _signal
 import sys
 import threading
@@ -22,6 +21,7 @@ from typing import Any, NoReturn
 import _roentgen
 
 from . import _linux, _options, _setup
+from ._descriptors import wait_for_end
 from ._errors import NotAvailable, NotEnforced
 
 __all__ = [
@@ -270,16 +270,7 @@ def _limit(options: _options.Options) -> None:
 def join(handle: Handle, timeout: float | None) -> tuple[tuple[int, int], Any]:
     """Wait for the end: exit code and limit that ended it; the answer, None without one."""
     if handle.outcome is None:
-        if timeout is not None and not timeout >= 0:
-            raise ValueError("a timeout is a number of seconds, 0 or more")
-        poll = select.poll()
-        poll.register(handle.sentinel, select.POLLIN)
-        if not poll.poll(None if timeout is None else timeout * 1000):
-            raise TimeoutError(
-                f"the process has not ended within {timeout} s"
-                if timeout
-                else "the process has not ended yet"
-            )
+        wait_for_end(handle.sentinel, timeout)
         with handle.lock:
             if handle.outcome is None:
                 handle.outcome = _outcome(handle)

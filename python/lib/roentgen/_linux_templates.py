@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import _roentgen
 
 from . import _linux, _linux_processes, _options, _setup
+from ._descriptors import is_open
 
 __all__ = ["freeze", "main", "report", "spawn", "start"]
 
@@ -32,7 +33,7 @@ def spawn(template: int, call: tuple[Any, ...], options: _options.Options) -> tu
     reports, for_report = _roentgen.socket_pair()
     try:
         standard = [
-            (number, _roentgen.Descriptor(number)) for number in range(3) if _is_open(number)
+            (number, _roentgen.Descriptor(number)) for number in range(3) if is_open(number)
         ]
         data, ranges, numbers, holders = _roentgen.encode((tuple(options), standard, call))
         numbers = [for_report, handle.for_answer, *numbers]
@@ -153,7 +154,7 @@ def freeze(keep: list[int]) -> int:
     open_now = {int(name) for name in os.listdir(listing)} - {listing}
     os.close(listing)
     own = _linux_processes.own_descriptors
-    others = sorted(number for number in open_now - {0, 1, 2, *keep} - own if _is_open(number))
+    others = sorted(number for number in open_now - {0, 1, 2, *keep} - own if is_open(number))
     if others:
         raise ValueError(
             f"descriptors are open that are not in keep: {', '.join(map(str, others))};"
@@ -268,11 +269,3 @@ def _begin(answer: int, parts: tuple[bytes, list[bytes], list[int]]) -> NoReturn
         return function(*args, **(kwargs or {}))
 
     _linux_processes.run_child(answer, run, (), _options.NONE, None)
-
-
-def _is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import select
 import signal as _signal
 import sys
 import threading
@@ -15,6 +14,7 @@ import _roentgen
 
 from . import _options, _templates
 from ._backend import processes as _processes
+from ._descriptors import wait_for_end
 from ._errors import (
     CpuTimeExceeded,
     DeadlineExceeded,
@@ -171,16 +171,7 @@ class Process:
 
     def _join_among_threads(self, timeout: float | None) -> None:
         """Wait without taking the answer: only one of several waiters can have it."""
-        if timeout is not None and not timeout >= 0:
-            raise ValueError("a timeout is a number of seconds, 0 or more")
-        poll = select.poll()
-        poll.register(self.sentinel, select.POLLIN)
-        if not poll.poll(None if timeout is None else timeout * 1000):
-            raise TimeoutError(
-                f"the process has not ended within {timeout} s"
-                if timeout
-                else "the process has not ended yet"
-            )
+        wait_for_end(self.sentinel, timeout)
         with _taking:
             if self._ending is None:
                 self._note(*_join(self._open(), None))

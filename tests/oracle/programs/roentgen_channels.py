@@ -7,6 +7,7 @@ import threading
 import time
 import unittest
 
+import _outcomes
 import roentgen
 
 LONG = 60
@@ -374,15 +375,5 @@ class Tasks(unittest.IsolatedAsyncioTestCase):
             await answers.areceive()
 
 
-class Names(unittest.TextTestResult):
-    """Prints each test's outcome on standard output: nothing that differs from run to run."""
-
-    def stopTest(self, test):
-        super().stopTest(test)
-        is_bad = any(test is bad for bad, _ in self.failures + self.errors)
-        print("FAILED" if is_bad else "ok", test.id().removeprefix("__main__."))
-
-
 if __name__ == "__main__":
-    runner = unittest.TextTestRunner(resultclass=Names)
-    unittest.main(testRunner=runner)
+    _outcomes.main()

@@ -11,6 +11,7 @@ import traceback
 import unittest
 import xml.etree.ElementTree
 
+import _outcomes
 import roentgen
 
 FACTOR = 3
@@ -383,15 +384,5 @@ class Errors(unittest.TestCase):
             run(plain)
 
 
-class Names(unittest.TextTestResult):
-    """Prints each test's outcome on standard output: nothing that differs from run to run."""
-
-    def stopTest(self, test):
-        super().stopTest(test)
-        is_bad = any(test is bad for bad, _ in self.failures + self.errors)
-        print("FAILED" if is_bad else "ok", test.id().removeprefix("__main__."))
-
-
 if __name__ == "__main__":
-    runner = unittest.TextTestRunner(resultclass=Names)
-    unittest.main(testRunner=runner)
+    _outcomes.main()

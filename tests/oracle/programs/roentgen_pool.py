@@ -10,6 +10,7 @@ import time
 import unittest
 import warnings
 
+import _outcomes
 import roentgen
 from roentgen import _progress
 
@@ -302,15 +303,5 @@ class Residents(unittest.TestCase):
             self.assertRaises(ValueError, roentgen.core, number)
 
 
-class Names(unittest.TextTestResult):
-    """Prints each test's outcome on standard output: nothing that differs from run to run."""
-
-    def stopTest(self, test):
-        super().stopTest(test)
-        is_bad = any(test is bad for bad, _ in self.failures + self.errors)
-        print("FAILED" if is_bad else "ok", test.id().removeprefix("__main__."))
-
-
 if __name__ == "__main__":
-    runner = unittest.TextTestRunner(resultclass=Names)
-    unittest.main(testRunner=runner)
+    _outcomes.main()

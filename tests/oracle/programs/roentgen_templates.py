@@ -7,6 +7,7 @@ import sys
 import threading
 import unittest
 
+import _outcomes
 import roentgen
 
 LONG = 60
@@ -155,15 +156,5 @@ class Frozen(unittest.TestCase):
         self.assertIn("more than one thread", roentgen.spawn(make).result(LONG))
 
 
-class Names(unittest.TextTestResult):
-    """Prints each test's outcome on standard output: nothing that differs from run to run."""
-
-    def stopTest(self, test):
-        super().stopTest(test)
-        is_bad = any(test is bad for bad, _ in self.failures + self.errors)
-        print("FAILED" if is_bad else "ok", test.id().removeprefix("__main__."))
-
-
 if __name__ == "__main__":
-    runner = unittest.TextTestRunner(resultclass=Names)
-    unittest.main(testRunner=runner)
+    _outcomes.main()

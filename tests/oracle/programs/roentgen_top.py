@@ -13,6 +13,7 @@ import termios
 import time
 import unittest
 
+import _outcomes
 import roentgen
 from roentgen import _rates, _screen, _tables, top
 
@@ -481,15 +482,5 @@ class Live(unittest.TestCase):
         self.assertIn("\x1b[?1049l", self.text)
 
 
-class Names(unittest.TextTestResult):
-    """Prints each test's outcome on standard output: nothing that differs from run to run."""
-
-    def stopTest(self, test):
-        super().stopTest(test)
-        is_bad = any(test is bad for bad, _ in self.failures + self.errors)
-        print("FAILED" if is_bad else "ok", test.id().removeprefix("__main__."))
-
-
 if __name__ == "__main__":
-    runner = unittest.TextTestRunner(resultclass=Names)
-    unittest.main(testRunner=runner)
+    _outcomes.main()

@@ -17,6 +17,7 @@ import sys
 import types
 import unittest
 
+import _outcomes
 import _roentgen
 
 
@@ -372,15 +373,5 @@ class Nonsense(unittest.TestCase):
             _roentgen.decode(data, [], [])
 
 
-class Names(unittest.TextTestResult):
-    """Prints each test's outcome on standard output: nothing that differs from run to run."""
-
-    def stopTest(self, test):
-        super().stopTest(test)
-        is_bad = any(test is bad for bad, _ in self.failures + self.errors)
-        print("FAILED" if is_bad else "ok", test.id().removeprefix("__main__."))
-
-
 if __name__ == "__main__":
-    runner = unittest.TextTestRunner(resultclass=Names)
-    unittest.main(testRunner=runner)
+    _outcomes.main()

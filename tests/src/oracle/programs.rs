@@ -93,14 +93,16 @@ impl Report {
     }
 }
 
-/// The names of all programs, sorted.
+/// The names of all programs, sorted. What begins with an underscore is for several of them
+/// to import.
 fn names() -> Result<Vec<String>> {
     let directory = task::source().join("programs");
     let mut names = Vec::new();
     for entry in fs::read_dir(&directory).map_err(Error::file(&directory))? {
         let name = entry.map_err(Error::file(&directory))?.file_name();
-        if let Some(name) = name.to_string_lossy().strip_suffix(".py") {
-            names.push(name.to_owned());
+        match name.to_string_lossy().strip_suffix(".py") {
+            Some(name) if !name.starts_with('_') => names.push(name.to_owned()),
+            _ => {}
         }
     }
     names.sort();

@@ -12,8 +12,7 @@ use x86_64::structures::paging::page_table::PageTableEntry;
 use super::super::PAGE_SIZE;
 use super::super::frame::{Frame, FrameUse, OutOfMemory};
 use super::{
-    Gather, Tables, UPPER, clear_writable, index, is_borrowed, make_own, note_own, release,
-    table_at,
+    Gather, Tables, UPPER, clear_writable, index, is_borrowed, note_own, release, table_at,
 };
 
 /// Bytes that a leaf table spans, and its alignment in a space.
@@ -192,27 +191,7 @@ impl Tables {
         gather: &mut Gather,
     ) -> Result<(), OutOfMemory> {
         self.unmap(address, address + SPAN, gather)?;
-        let mut above = self.root;
-        for level in (2..4).rev() {
-            let slot = index(address, level);
-            // SAFETY: `above` is the root or was made this tree's own below.
-            let entry = unsafe { &mut (&mut *table_at(above))[slot] };
-            if entry.is_unused() {
-                let fresh = Frame::allocate_zeroed(FrameUse::PageTable)?;
-                entry.set_addr(fresh.into_entry(), UPPER);
-                // SAFETY: as above.
-                unsafe { note_own(above, slot) };
-            } else {
-                make_own(above, slot, level - 1, address, gather)?;
-            }
-            above = entry.addr();
-        }
-        let slot = index(address, 1);
-        // SAFETY: as above.
-        let entry = unsafe {
-            note_own(above, slot);
-            &mut (&mut *table_at(above))[slot]
-        };
+        let entry = self.entry(address, 1, gather)?;
         entry.set_addr(table.into_entry(), UPPER.difference(Flags::WRITABLE));
         Ok(())
     }
