@@ -9,7 +9,7 @@ use crate::build::{cargo, kernel};
 use crate::error::{Error, Result};
 use crate::machine::{self, qemu};
 use crate::project;
-use crate::suite::Tier;
+use crate::suite::{self, Tier};
 use crate::toolchain::Toolchain;
 
 /// How long a machine of this tier may take: a bug that makes one hang is found then.
@@ -64,6 +64,7 @@ fn passes(kernel: &Path, words: &str, test: &str) -> Result<bool> {
         .args(["-p", "tests", "--test", "qemu", "--", test])
         .env(kernel::GIVEN, kernel)
         .env(qemu::MORE_WORDS, words)
+        .env(suite::FIRST_TRY_ONLY, "1")
         .env(machine::LIMIT_VARIABLE, LIMIT.as_secs().to_string())
         .stdin(Stdio::null())
         .output()
