@@ -7,7 +7,7 @@
 use std::vec::Vec;
 
 use super::frame::{Frame, FrameUse, OUT_OF_MEMORY, OutOfMemory};
-use super::{PAGE_SIZE, kernel_map, layout};
+use super::{PAGE_SIZE, failing, kernel_map, layout};
 use crate::sync::IrqLock;
 
 /// Usable bytes of a kernel stack.
@@ -39,6 +39,10 @@ impl KernelStack {
     /// # Errors
     /// No frame is free, or no slot.
     pub fn new() -> Result<Self, OutOfMemory> {
+        // Also where one is at hand.
+        if failing::must_fail() {
+            return Err(OUT_OF_MEMORY);
+        }
         let slot = {
             let mut slots = SLOTS.lock();
             if let Some(slot) = slots.mapped.pop() {

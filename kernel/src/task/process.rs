@@ -398,6 +398,15 @@ impl Process {
         old.leave();
     }
 
+    /// It never begins: what its maker had it share is as before.
+    pub(super) fn abandon(&self) {
+        let files = core::mem::take(&mut *self.files.lock());
+        files.abandon();
+        if let Some(account) = self.account() {
+            account.leave(self);
+        }
+    }
+
     /// Its working directory and file mode mask.
     #[must_use]
     pub fn fs(&self) -> Arc<FsContext> {
