@@ -749,22 +749,20 @@ static void run_job(enum job job)
     close(made);
 }
 
-static void in_the_child(void)
+static void in_the_child(unsigned count)
 {
     run_job(ANSWER);
     run_job(WRITE);
     look(&now);
     look(&before);
-    for (unsigned count = 1; count <= MANY; count += MANY - 1) {
-        int is_over = 0;
-        for (unsigned nth = 1; !is_over; nth++) {
-            check(nth < MOST_TRIES, "payload and answer end");
-            shared->nth = nth;
-            shared->count = count;
-            run_job(ANSWER);
-            is_over = shared->payload_was_left && !shared->finish_has_failed;
-            must_be("payload and answer", nth);
-        }
+    int is_over = 0;
+    for (unsigned nth = 1; !is_over; nth++) {
+        check(nth < MOST_TRIES, "payload and answer end");
+        shared->nth = nth;
+        shared->count = count;
+        run_job(ANSWER);
+        is_over = shared->payload_was_left && !shared->finish_has_failed;
+        must_be("payload and answer", nth);
     }
     shared->nth = shared->count = 0;
     run_job(WRITE);
@@ -791,22 +789,20 @@ static int execute(unsigned nth, unsigned count)
     return WEXITSTATUS(status);
 }
 
-static void executions(void)
+static void executions(unsigned count)
 {
     int refused = 0;
     for (int warm = 0; warm < 2; warm++)
         check(execute(0, 0) == SOME_FAILED, "execve");
     look(&now);
     look(&before);
-    for (unsigned count = 1; count <= 5; count += 4) {
-        int status = 0;
-        for (unsigned nth = 1; status != NONE_FAILED; nth++) {
-            check(nth < MOST_TRIES, "execve ends");
-            status = execute(nth, count);
-            check(status >= NONE_FAILED && status <= REFUSED, "execve with a failure");
-            refused += status == REFUSED;
-            must_be("execve", nth);
-        }
+    int status = 0;
+    for (unsigned nth = 1; status != NONE_FAILED; nth++) {
+        check(nth < MOST_TRIES, "execve ends");
+        status = execute(nth, count);
+        check(status >= NONE_FAILED && status <= REFUSED, "execve with a failure");
+        refused += status == REFUSED;
+        must_be("execve", nth);
     }
     check(refused > 0, "executions were made to fail");
 }
@@ -860,15 +856,14 @@ static const struct operation operations[] = {
     {"join", have_ended, join_it, NULL, join_what_stayed, {ENOMEM, ENFILE}},
 };
 
-static void all(void)
+static void all(unsigned count)
 {
     for (size_t index = 0; index < sizeof operations / sizeof *operations; index++) {
-        try_all(&operations[index], 1);
-        try_all(&operations[index], MANY);
+        try_all(&operations[index], count);
         lock_is_held();
     }
-    in_the_child();
-    executions();
+    in_the_child(count);
+    executions(count);
     lock_is_held();
 }
 
@@ -913,12 +908,13 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "executed") == 0)
         return rg_fail_allocation(0, 0) ? NONE_FAILED : SOME_FAILED;
     prepare();
-    all();
+    all(1);
     said("each allocation may fail, and nothing is left of what failed");
     /* What the kernel's heap and stacks keep for themselves is there now. */
-    uint64_t before = memory_free();
-    all();
-    int64_t lost = (int64_t)(before - memory_free());
+    uint64_t before_many = memory_free();
+    all(MANY);
+    said("so may all that follow it");
+    int64_t lost = (int64_t)(before_many - memory_free());
     if (lost > 256 << 10)
         printf("%ld bytes\n", (long)lost);
     check(lost <= 256 << 10, "the kernel's own memory is gone");
