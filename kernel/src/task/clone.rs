@@ -118,7 +118,7 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
         } else {
             parent.process().clone()
         };
-        family_of.family.lock().children.push(child_process.clone());
+        family_of.adopt(&child_process);
     }
     if is_thread && parent.process().is_ending() {
         // The end began meanwhile and may not have seen this thread: it sees it itself.

@@ -5,6 +5,7 @@
 //! | [`state`] | a task's state word: parking, yielding and ending against wake-ups |
 //! | [`cores`] | idling, halting, interrupts: no core sleeps on work, none is woken for nothing |
 //! | [`queues`] | stealing against the owner; affinity against picking |
+//! | [`ending`] | the end of a process against kills, waits, limits, its parent's end |
 //! | [`futex`] | the kernel's wait and wake on a word of user memory |
 //!
 //! Each test names a change that it was seen to catch, or several. The queues are
@@ -16,6 +17,7 @@
 #![cfg(loom)]
 
 mod cores;
+mod ending;
 mod futex;
 mod machine;
 mod queues;
