@@ -5,7 +5,8 @@
 //! step, with the same locks: `kernel/src/task/exit.rs` (`begin`, `exit_thread`,
 //! `end_process`, `orphan_children`), `clone.rs` (the end of `clone`), `wait.rs` (`wait`,
 //! `reap`), `account.rs` (`join`, `leave`, `end`). A thread that never ends is what loom
-//! calls a deadlock; each test names what it was seen to catch.
+//! calls a deadlock. Each test names the mistakes that it is meant for; those that the kernel once
+//! made are broken twins beside it, which must be found.
 
 use loom::model::Builder;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -201,7 +202,7 @@ impl Process {
 
 /// Two threads sleep, a third party kills, and another one exits with a status.
 ///
-/// Seen caught: a first thread that is told and a second that is not; a `begin` that tells
+/// Meant for: a first thread that is told and a second that is not; a `begin` that tells
 /// before it says that the process ends.
 #[test]
 fn one_way_of_ending_counts_and_every_thread_leaves() {
@@ -229,7 +230,7 @@ fn one_way_of_ending_counts_and_every_thread_leaves() {
     });
 }
 
-/// Seen caught: no second look at `ending` once the thread is in the list.
+/// Meant for: no second look at `ending` once the thread is in the list.
 #[test]
 fn a_thread_that_is_made_while_its_process_is_killed_leaves_too() {
     bounded(3, || {
@@ -259,7 +260,7 @@ fn a_thread_that_is_made_while_its_process_is_killed_leaves_too() {
 
 /// Threads that end by themselves, at once: one of them is the last.
 ///
-/// Seen caught: looking whether the list is empty outside of the lock that the thread left
+/// Meant for: looking whether the list is empty outside of the lock that the thread left
 /// it under.
 #[test]
 fn of_threads_that_exit_at_once_one_ends_the_process() {
@@ -277,7 +278,7 @@ fn of_threads_that_exit_at_once_one_ends_the_process() {
 
 /// `execve` waits until its thread is alone, or the process ends.
 ///
-/// Seen caught: an `exit_thread` that tells nobody; a `begin` that does not tell the
+/// Meant for: an `exit_thread` that tells nobody; a `begin` that does not tell the
 /// process's own events.
 #[test]
 fn a_thread_that_waits_to_be_alone_is_told_of_exits_and_of_kills() {
@@ -300,7 +301,7 @@ fn a_thread_that_waits_to_be_alone_is_told_of_exits_and_of_kills() {
     }
 }
 
-/// Seen caught: an end that tells the parent before it says that it is over.
+/// Meant for: an end that tells the parent before it says that it is over.
 #[test]
 fn of_two_waits_one_gets_the_child_and_the_other_sees_that_there_is_none() {
     bounded(3, || {
@@ -330,7 +331,7 @@ fn of_two_waits_one_gets_the_child_and_the_other_sees_that_there_is_none() {
 
 /// A parent and its child end at once; the parent ignores its children, or does not.
 ///
-/// Seen caught: a child that asks for its parent before it says that it has ended, as the
+/// Meant for: a child that asks for its parent before it says that it has ended, as the
 /// kernel once did (its id was never given back); both giving the id back.
 #[test]
 fn the_id_of_a_child_that_ends_with_its_parent_is_given_back_once() {
@@ -373,7 +374,7 @@ fn a_child_that_asks_for_its_parent_first_is_found_to_stay() {
 
 /// `CLONE_PARENT`: a process gets its maker's parent, which ends meanwhile.
 ///
-/// Seen caught: a list of children that takes more after it was given up.
+/// Meant for: a list of children that takes more after it was given up.
 #[test]
 fn a_child_that_is_made_for_a_parent_that_ends_is_not_left_behind() {
     loom::model(|| {
@@ -461,7 +462,7 @@ impl Account {
 
 /// One is told, and its end tells the others; a process joins meanwhile.
 ///
-/// Seen caught: a process that finds the account ended, takes itself out and tells nobody,
+/// Meant for: a process that finds the account ended, takes itself out and tells nobody,
 /// as the kernel once did (it may be the one that was told); an end that asks for the first
 /// member before it says that it ends the account.
 #[test]
@@ -500,7 +501,7 @@ fn joins_at_the_limit(is_first: bool, tells: bool) {
 
 /// A member leaves by itself as the limit is reached.
 ///
-/// Seen caught: a `leave` that looks whether the account has ended before it has left.
+/// Meant for: a `leave` that looks whether the account has ended before it has left.
 #[test]
 fn a_limit_ends_the_rest_where_the_one_that_is_told_leaves() {
     bounded(3, || {
@@ -525,7 +526,7 @@ fn a_limit_ends_the_rest_where_the_one_that_is_told_leaves() {
 /// A thread that is stolen on its way to user mode, and a kill that looks where it runs:
 /// either it sees the end itself, or the core that it came to is interrupted.
 ///
-/// Seen caught: a thread that looks before it says where it runs; a kill that looks where it
+/// Meant for: a thread that looks before it says where it runs; a kill that looks where it
 /// runs before it says that the process ends.
 #[test]
 fn a_kill_reaches_a_thread_that_migrates() {
@@ -560,7 +561,7 @@ fn a_kill_reaches_a_thread_that_migrates() {
 /// A thread that parks, is woken for what it waits for and is killed, all at once: by the
 /// state word alone.
 ///
-/// Seen caught: `finish_park` that looks for no notification; a kill that wakes before it
+/// Meant for: `finish_park` that looks for no notification; a kill that wakes before it
 /// says that the process ends.
 #[test]
 fn a_kill_is_not_lost_beside_a_wake_up() {

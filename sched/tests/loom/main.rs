@@ -8,7 +8,8 @@
 //! | [`ending`] | the end of a process against kills, waits, limits, its parent's end |
 //! | [`futex`] | the kernel's wait and wake on a word of user memory |
 //!
-//! Each test names a change that it was seen to catch, or several. The queues are
+//! Each test names a change that it was seen to catch, or several (those of `ending`: that it is
+//! meant for). The queues are
 //! stand-ins behind a lock (`sched::deque`), and a machine has at most 128 cores. Where a
 //! test bounds the preemptions of a run (loom's `preemption_bound`), it says so; without a
 //! bound, the run is exhaustive.
