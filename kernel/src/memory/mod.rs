@@ -2,6 +2,7 @@
 
 pub mod area;
 pub mod direct;
+pub mod failing;
 pub mod fault;
 pub mod frame;
 pub mod frozen;

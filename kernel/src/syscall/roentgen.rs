@@ -4,9 +4,9 @@
 use core::fmt::Write;
 
 use roentgen_abi::syscall::{
-    RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FINISH, RG_FREEZE,
-    RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS, RG_RECEIVE, RG_SEND, RG_SPAWN, RG_THREADS,
-    RG_VERSION, VERSION,
+    RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FAIL_ALLOCATION,
+    RG_FINISH, RG_FREEZE, RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS, RG_RECEIVE, RG_SEND,
+    RG_SPAWN, RG_THREADS, RG_VERSION, VERSION,
 };
 
 use super::{channel, spawn, tables, unknown};
@@ -37,6 +37,7 @@ pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Res
         RG_FINISH => spawn::finish(args),
         RG_JOIN => spawn::join(args),
         RG_PROCESS => spawn::process(args),
+        RG_FAIL_ALLOCATION => Ok(fail_allocation(args)),
         _ => unknown::answer(number, &task::current()),
     }
 }
@@ -45,6 +46,10 @@ pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Res
 pub(super) fn write_text(text: &str, buffer: usize, size: usize) -> Result<usize> {
     user::copy_out(buffer, &text.as_bytes()[..text.len().min(size)])?;
     Ok(text.len())
+}
+
+fn fail_allocation([nth, count, ..]: [usize; 6]) -> usize {
+    task::current().failing.arm(nth as u32, count as u32) as usize
 }
 
 #[inline(never)]

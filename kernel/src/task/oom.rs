@@ -32,8 +32,11 @@ const FIRST_PROCESS_BONUS: u64 = 4;
 static VICTIM: IrqLock<Option<(u32, Instant)>> = IrqLock::new(None);
 
 /// Sees to it that memory becomes free, or that the current thread's process ends; then
-/// the fault may be tried again. No locks are held.
+/// the fault may be tried again. Nothing where it failed on purpose. No locks are held.
 pub fn relieve(thread: &Thread) {
+    if thread.failing.take_note() {
+        return;
+    }
     if !is_underway() {
         let Some(tree) = choose() else {
             return;

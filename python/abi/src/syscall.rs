@@ -107,6 +107,16 @@ pub const RG_JOIN: usize = BASE + 14;
 /// lines as [`RG_COUNTERS`]'s. Also for one that has ended. Errors: `EBADF`, `EFAULT`.
 pub const RG_PROCESS: usize = BASE + 15;
 
+/// `fail_allocation(nth: u32, count: u32) -> u32`: has `count` allocations fail of those that
+/// the kernel makes for the calling thread from now on, in its calls and page faults, the
+/// `nth` the first; 0: none. Counted are those that can fail: pages, tables, kernel stacks,
+/// room for something new. A page fault in user code that fails so is tried again. A thread
+/// that is made does not inherit it; a program that is executed does.
+///
+/// Returns how many were still to come, up to the first that was asked for before: 0 where
+/// that one has failed, or none was asked for. For tests; compare Linux's `fail-nth`.
+pub const RG_FAIL_ALLOCATION: usize = BASE + 16;
+
 /// A timeout that never comes.
 pub const FOREVER: u64 = u64::MAX;
 
