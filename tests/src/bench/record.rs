@@ -138,6 +138,8 @@ fn unit(row: &Row) -> &'static str {
         Unit::Instructions => "instructions",
         Unit::Count => "count",
         Unit::Efficiency => "of ideal",
+        Unit::Kibibytes => "bytes",
+        Unit::Ratio => "ratio",
     }
 }
 
