@@ -72,11 +72,11 @@ fn making(depth: Depth) -> Vec<Case> {
     let fork = Figure::new("python_fork", "os.fork and waitpid", Unit::Microseconds);
     vec![
         Case::new(
-            format!("python bench_process.py spawn 50 {samples}"),
+            format!("python bench_process.py spawn 20 {samples}"),
             [spawn, fork],
         ),
         Case::new(
-            format!("python bench_process.py command 4 {samples}"),
+            format!("python bench_process.py command 2 {samples}"),
             [command],
         ),
         Case::new(format!("bench_spawn 1 100 {samples} cheapest"), [native]),
@@ -97,7 +97,7 @@ fn heaps(depth: Depth) -> Vec<Case> {
     let growth =
         Figure::new("heap_growth", "  at 512 MiB over at 8 MiB", Unit::Ratio).at_most_itself(1.2);
     vec![Case::new(
-        format!("python bench_process.py heap 20 {samples} {words}"),
+        format!("python bench_process.py heap 10 {samples} {words}"),
         HEAPS.into_iter().map(at).chain([growth]),
     )]
 }
