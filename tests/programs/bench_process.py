@@ -81,7 +81,9 @@ def heap(count: int, samples: int, sizes: list[int]) -> None:
         while len(blocks) * 65536 < size * MIB:
             blocks.append(bytearray(b"\x01") * 65536)
         if HERE:
-            templates[size] = roentgen.template()
+            # An open template is a descriptor, and those are listed.
+            known = [template.handle for template in templates.values()]
+            templates[size] = roentgen.template(keep=known)
             continue
         spent[size] = [timed(forked, count) for _ in range(samples + 1)][1:]
     for sample in range(samples + 1 if HERE else 0):
@@ -146,6 +148,9 @@ def spawned_residents() -> tuple[Callable[[], Callable[[], None]], list[Tell], A
         process = roentgen.spawn(spawned_resident, *theirs)
 
         def finish() -> None:
+            # Without a sender nobody would wait for the end.
+            if end.closed or not process.is_alive():
+                sys.exit("a process did not wait for the end")
             process.kill()
             process.join()
 
@@ -168,7 +173,8 @@ def forked_residents() -> tuple[Callable[[], Callable[[], None]], list[Tell], As
 
         def finish() -> None:
             os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            if os.waitpid(child, 0)[1] != signal.SIGKILL:
+                sys.exit("a child did not wait for the end")
 
         return finish
 
