@@ -127,6 +127,7 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
             parent.process().clone()
         };
         family_of.family.lock().children.push(child_process.clone());
+        process::end_with_maker(&child_process, parent.process());
     }
     if is_thread && parent.process().is_ending() {
         // The end began meanwhile and may not have seen this thread: it sees it itself.
