@@ -5,7 +5,8 @@
   heap COUNT SAMPLES MIB.. the same, from a template (a parent) with so much of a heap, and how
                            much more the largest costs than the smallest
   memory COUNT             what a process has of the machine's memory after its first answer,
-                           and after a little work, all of them alive at once
+                           and after a little work, all of them alive at once, and how many
+                           that were: COUNT, or as many as fit
 
 On Roentgen processes come from `roentgen.spawn`; elsewhere from `os.fork`, as the standard
 library does it. Prints lines `NAME VALUE`: nanoseconds for a process, bytes for memory.
@@ -22,9 +23,11 @@ import roentgen
 
 HERE = roentgen.is_roentgen()
 MIB = 1 << 20
-#: No more processes are made than fit at this size each into three quarters of what is free. A
-#: fork has pages of its own for all that reference counts touch.
-ASSUMED = MIB * 3 // 4 if HERE else 4 * MIB
+#: Of the memory that is free before, this part is left for what the processes do when all of
+#: them are there.
+KEPT = 0.3
+#: So many are made between two looks at the memory.
+BETWEEN_LOOKS = 25
 
 
 def report(name: str, value: float) -> None:
@@ -105,9 +108,9 @@ def work() -> int:
     return len(" ".join(sorted(table, key=lambda key: table[key][1])))
 
 
-def free_memory() -> int:
-    """The free bytes of the machine, when nothing that ended is still being put away."""
-    time.sleep(0.3)
+def free_memory(rest: float = 0.3) -> int:
+    """The free bytes of the machine, once what began or ended has had some time."""
+    time.sleep(rest)
     if HERE:
         return roentgen.memory().free
     with open("/proc/meminfo", encoding="ascii") as lines:
@@ -194,11 +197,14 @@ def memory(count: int) -> None:
             hear()
     for finish in warm:
         finish()
-    count = min(count, free_memory() * 3 // 4 // ASSUMED)
     ends: list[Callable[[], None]] = []
     before = free_memory()
-    for _ in range(count):
+    while len(ends) < count:
         ends.append(make())
+        if len(ends) % BETWEEN_LOOKS == 0 and free_memory(0.02) < before * KEPT:
+            break
+    count = len(ends)
+    report("memory_count", count)
     for name, ask in zip(("memory", "memory_worked"), asks, strict=True):
         for _ in range(count):
             ask()

@@ -18,7 +18,7 @@ use crate::project;
 /// Runs a machine's commands one after another.
 const FIRST_PROGRAM: &str = "bench_run";
 /// What one command may take on the guest's own clock.
-const SECONDS_FOR_A_COMMAND: &str = "60";
+const SECONDS_FOR_A_COMMAND: &str = "180";
 /// The model where instructions are counted: QEMU 10.0 ends with "Bad icount read" where a
 /// timer is set through an MSR of the x2APIC.
 const COUNTED_CPU: &str = "max,-x2apic";
@@ -248,7 +248,7 @@ pub fn hardware(group: &Group, system: System) -> Hardware {
 /// When a machine is given up: far beyond what it takes.
 fn limit(group: &Group) -> Duration {
     let seconds = match group.kind {
-        Kind::Wall => 120 + 60 * group.cases.len() as u64,
+        Kind::Wall => 120 + 180 * group.cases.len() as u64,
         Kind::Instructions => 1200,
         Kind::Virtual => 3600,
     };

@@ -105,6 +105,7 @@ const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
     (
         "python bench_process.py memory 20",
         &[
+            ("memory_count", Unit::Count),
             ("memory", Unit::Kibibytes),
             ("memory_worked", Unit::Kibibytes),
         ],
