@@ -25,10 +25,10 @@ pub fn version(program: &str) -> String {
     line.split(" (").next().unwrap_or_default().to_owned()
 }
 
-/// Today, as `2000-12-31`, in UTC.
+/// Today, as `2000-12-31`.
 #[must_use]
 pub fn date() -> String {
-    first_line("date", "-u+%F")
+    first_line("date", "+%F")
 }
 
 fn first_line(program: &str, option: &str) -> String {
