@@ -15,6 +15,8 @@ use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
 use crate::machine::{Accelerator, Emulator, Hardware, bochs};
 use crate::size;
+use crate::stress;
+use crate::stress::storm::{self, Storm};
 
 /// What `run.sh` is to do.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub enum Command {
     Test(Option<String>),
     /// Measure.
     Bench(Request),
+    /// Try to break it.
+    Stress(stress::Request),
     /// Make a bootable image at this path.
     Iso(Option<PathBuf>),
     /// Formatting, lints, types.
@@ -74,7 +78,8 @@ pub struct Run {
 /// The help text.
 pub const HELP: &str = "\
 ./run.sh [OPTIONS] [-c CODE | -m MODULE | FILE | -] [ARG…]     like python
-./run.sh build | test [FILTER] | bench [NAME…] | iso [PATH] | check | clean | help
+./run.sh build | test [FILTER] | bench [NAME…] | stress [NAME…] | iso [PATH] | check | clean
+./run.sh help
 
   --smp N            cores (default: the host's, at least 2)
   --mem SIZE         memory, such as 512M or 2G (default: 1G)
@@ -94,9 +99,11 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
 
   build --ship       the interpreter with link-time optimisation (20 minutes and more)
   test FILTER        only tests whose name has FILTER in it
-  bench NAME…        start, sched, pcid: measured, with --linux or --no-linux beside it,
-                     --quick (default: minutes) or --full (an hour), and with
+  bench NAME…        start, sched, pcid, process: measured, with --linux or --no-linux
+                     beside it, --quick (default: minutes) or --full (an hour), and with
                      --only wall, instructions or virtual figures of one kind
+  stress NAME…       spawn, kills, memory, python: tried to break, for an hour, or with
+                     --scale F a part or a multiple of that; with --seed N the same again
   iso PATH           a GRUB image for Bochs and for a PC (default: target/roentgen.iso)
 ";
 
@@ -116,6 +123,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command> {
                 ));
             }
             "bench" => return bench(rest),
+            "stress" => return stress(rest),
             "iso" => return Ok(Command::Iso(at_most_one(command, rest)?.map(PathBuf::from))),
             "check" | "clean" | "help" if !rest.is_empty() => {
                 return Err(usage(format!("{command} takes no arguments")));
@@ -135,6 +143,49 @@ fn build(rest: &[OsString]) -> Result<Command> {
         [word] if word == "--ship" => Ok(Command::Build(true)),
         _ => Err(usage("build takes nothing but --ship".to_owned())),
     }
+}
+
+fn stress(rest: &[OsString]) -> Result<Command> {
+    let mut request = stress::Request {
+        storms: Vec::new(),
+        seed: None,
+        scale: 1.0,
+    };
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().and_then(|value| value.to_str());
+        match word.to_str() {
+            Some("--seed") => {
+                let seed = value().and_then(|text| text.parse().ok());
+                request.seed =
+                    Some(seed.ok_or_else(|| {
+                        usage(format!("stress --seed: a number up to {}", u32::MAX))
+                    })?);
+            }
+            Some("--scale") => {
+                request.scale = value()
+                    .and_then(|text| text.parse().ok())
+                    .filter(|scale| (0.0..=1000.0).contains(scale) && *scale > 0.0)
+                    .ok_or_else(|| usage("stress --scale: a number, such as 0.1".to_owned()))?;
+            }
+            name => match name.and_then(Storm::named) {
+                Some(storm) if !request.storms.contains(&storm) => request.storms.push(storm),
+                Some(_) => {}
+                None => {
+                    let names: Vec<&str> = storm::ALL.iter().map(|storm| storm.name).collect();
+                    return Err(usage(format!(
+                        "stress {}: {} or an option",
+                        word.display(),
+                        names.join(", ")
+                    )));
+                }
+            },
+        }
+    }
+    if request.storms.is_empty() {
+        request.storms = storm::ALL.iter().collect();
+    }
+    Ok(Command::Stress(request))
 }
 
 fn bench(rest: &[OsString]) -> Result<Command> {
@@ -450,6 +501,23 @@ mod tests {
     }
 
     #[test]
+    fn stress_takes_names_a_seed_and_a_scale_and_all_in_full_without() {
+        let request = |words: &[&str]| match parsed(words) {
+            Ok(Command::Stress(request)) => request,
+            other => panic!("{words:?}: {other:?}"),
+        };
+        let names = |request: &stress::Request| -> Vec<&str> {
+            request.storms.iter().map(|storm| storm.name).collect()
+        };
+        let chosen = request(&["stress", "--seed", "7", "kills", "--scale", "0.5", "spawn"]);
+        assert_eq!(names(&chosen), ["kills", "spawn"]);
+        assert_eq!((chosen.seed, chosen.scale), (Some(7), 0.5));
+        let all = request(&["stress"]);
+        assert_eq!(all.storms.len(), storm::ALL.len());
+        assert_eq!((all.seed, all.scale), (None, 1.0));
+    }
+
+    #[test]
     fn a_wrong_option_is_one_line_and_status_2() {
         for words in [
             &["--smp", "0"][..],
@@ -474,6 +542,11 @@ mod tests {
             &["bench", "--fast"],
             &["bench", "--only"],
             &["bench", "--only", "time"],
+            &["stress", "kill"],
+            &["stress", "--seed"],
+            &["stress", "--seed", "-1"],
+            &["stress", "--scale", "0"],
+            &["stress", "--scale", "nan"],
         ] {
             let error = parsed(words).expect_err(&format!("{words:?}"));
             assert_eq!(error.exit_status(), 2, "{words:?}");

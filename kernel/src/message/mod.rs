@@ -164,6 +164,10 @@ fn take_ranges(address: usize, count: usize) -> Result<Vec<LentPages>> {
     if ranges.iter().any(is_wrong) {
         return Err(Errno::EINVAL);
     }
+    if !ranges.is_empty() {
+        // Pages in a message are nobody's: no end of a process would give them back.
+        pressure::check_room(Errno::ENOBUFS)?;
+    }
     let space = task::current_process().space();
     let mut taken = Vec::new();
     pressure::reserve_exact(&mut taken, count, Errno::ENOBUFS)?;

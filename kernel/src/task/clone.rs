@@ -119,6 +119,7 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
             parent.process().clone()
         };
         family_of.adopt(&child_process);
+        process::end_with_maker(&child_process, parent.process());
     }
     if is_thread && parent.process().is_ending() {
         // The end began meanwhile and may not have seen this thread: it sees it itself.

@@ -1,7 +1,7 @@
 //! A process: an address space, open files, signals, and the threads that share them.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::collections::BTreeMap;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 use linux_raw_sys::general as linux;
@@ -15,6 +15,7 @@ use super::signal::{ProcessSignals, SigInfo};
 use super::spawn::Spawned;
 use super::thread::Thread;
 use super::usage::{Usage, UsageSum};
+use super::{exit, wait};
 use crate::errno::{Errno, Result};
 use crate::first_process;
 use crate::fs::path::Location;
@@ -214,6 +215,33 @@ pub fn signal_group(group: u32, signal: u32) -> bool {
         process.send_signal(signal);
     }
     !members.is_empty()
+}
+
+/// Kills all processes that are meant, and those that these were just making; how many.
+///
+/// Whoever ends takes along whom it registers from then on ([`end_with_maker`]). Who was
+/// registered before its maker was killed is found by looking again.
+pub fn kill_all(mut is_meant: impl FnMut(&Process) -> bool) -> usize {
+    let mut killed = BTreeSet::new();
+    loop {
+        let before = killed.len();
+        for process in all() {
+            if is_meant(&process) && killed.insert(process.id()) {
+                process.send_signal(linux::SIGKILL);
+            }
+        }
+        if killed.len() == before {
+            return before;
+        }
+    }
+}
+
+/// Ends a new process, registered and not started, whose maker was killed while it made it:
+/// whoever killed a group or a tree need not have seen it.
+pub(super) fn end_with_maker(process: &Process, maker: &Process) {
+    if maker.is_ending() {
+        exit::begin(process, wait::status_of_signal(linux::SIGKILL));
+    }
 }
 
 impl Process {

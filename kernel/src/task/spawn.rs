@@ -86,6 +86,7 @@ impl Ready {
         process::register_thread(&self.thread);
         self.process.add_thread(self.thread.clone());
         process::register(&self.process);
+        process::end_with_maker(&self.process, &super::current_process());
         scheduler::start_new(&self.thread);
     }
 

@@ -14,7 +14,7 @@ use tests::machine::{self, Emulator, Machine};
 use tests::packages::{self, Need};
 use tests::share::{self, HOME, Placed, Tree};
 use tests::toolchain::Toolchain;
-use tests::{Error, Result, bench, iso, project, quality, suite};
+use tests::{Error, Result, bench, iso, project, quality, stress, suite};
 
 fn main() -> ExitCode {
     let result = cli::parse(env::args_os().skip(1)).and_then(|command| match command {
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Build(ship) => build_all(ship),
         Command::Test(filter) => suite::all(filter.as_deref()),
         Command::Bench(request) => bench::run(&request),
+        Command::Stress(request) => stress::run(&request),
         Command::Iso(path) => make_image(path),
         Command::Check => quality::check(),
         Command::Clean => clean(),

@@ -296,6 +296,13 @@ impl Machine {
         self
     }
 
+    /// Where the program's standard error goes.
+    #[must_use]
+    pub fn standard_error(mut self, sink: Sink) -> Self {
+        self.stderr = sink;
+        self
+    }
+
     /// Where the kernel's log goes beside [`Output::log`].
     #[must_use]
     pub fn log(mut self, target: LogTarget) -> Self {

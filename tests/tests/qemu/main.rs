@@ -11,6 +11,7 @@
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
+//! | [`stress`] | what `run.sh stress` runs, at a small part |
 //! | [`bench`] | what `run.sh bench` measures with runs here and on Linux |
 
 mod bench;
@@ -23,6 +24,7 @@ mod mutants;
 mod programs;
 mod scheduler;
 mod streams;
+mod stress;
 mod terminal;
 
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         scheduler::add,
         mutants::add,
         exhaustion::add,
+        stress::add,
         door::add,
         terminal::add,
         bench::add,
