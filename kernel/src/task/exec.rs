@@ -459,6 +459,11 @@ fn user_frame(image: &Image) -> TrapFrame {
     }
 }
 
+crate::counters! {
+    /// Programs that began: by `execve(2)`, or as the first process.
+    static EXECUTED = "execve";
+}
+
 /// `execve`: on success the current thread is the new program's only one, and `frame`
 /// enters it.
 ///
@@ -508,6 +513,7 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
     drop(old);
     clone::vfork_is_over(process);
     *frame = user_frame(&image);
+    EXECUTED.add(1);
     let off = InterruptsOff::new();
     // SAFETY: the current thread's own context, interrupts off.
     let context = unsafe { thread.context() };
@@ -585,6 +591,7 @@ pub fn start_first(
     process::register_thread(&thread);
     process.add_thread(thread.clone());
     announce(id);
+    EXECUTED.add(1);
     scheduler::start_new(&thread);
     Ok(())
 }
