@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod loaded;
 pub mod object;
 pub mod pressure;
+pub mod saved;
 pub mod space;
 pub mod stacks;
 pub mod tables;

@@ -29,6 +29,7 @@ mod write;
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::Hasher;
 
 use twox_hash::XxHash64;
 
@@ -52,6 +53,29 @@ pub const MOST_HEAD: u64 = 16 << 20;
 #[must_use]
 pub fn seal(bytes: &[u8]) -> u64 {
     XxHash64::oneshot(0, bytes)
+}
+
+/// A [`seal`] of bytes that come in pieces.
+#[derive(Default)]
+pub struct Sealer(XxHash64);
+
+impl Sealer {
+    /// Of no bytes yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(XxHash64::with_seed(0))
+    }
+
+    /// The next piece.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    /// The seal of all of them.
+    #[must_use]
+    pub fn finish(&self) -> u64 {
+        self.0.finish()
+    }
 }
 
 /// What a template fits: one of another machine is another's.

@@ -94,6 +94,10 @@ fn the_seal_is_xxhash_64() {
     // The reference implementation's own values for seed 0.
     assert_eq!(seal(b""), 0xef46_db37_51d8_e999);
     assert_eq!(seal(b"abc"), 0x44bc_2cf5_ad77_0999);
+    let mut pieces = Sealer::new();
+    pieces.add(b"a");
+    pieces.add(b"bc");
+    assert_eq!(pieces.finish(), seal(b"abc"));
 }
 
 #[test]
