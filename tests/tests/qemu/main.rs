@@ -9,6 +9,7 @@
 //! | [`mutants`] | damaged programs, thousands of them |
 //! | [`exhaustion`] | memory, descriptors and processes run out |
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
+//! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
 //! | [`bench`] | what `run.sh bench` measures with runs here and on Linux |
@@ -23,6 +24,7 @@ mod mutants;
 mod programs;
 mod scheduler;
 mod streams;
+mod template;
 mod terminal;
 
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         scheduler::add,
         mutants::add,
         exhaustion::add,
+        template::add,
         door::add,
         terminal::add,
         bench::add,
