@@ -127,6 +127,48 @@ pub(crate) fn message_call(
     unsafe { call(number, [first, message.addr(), timeout as usize, 0]) }.map(drop)
 }
 
+/// Where the C library keeps this thread's id, which a clone must find changed: what it
+/// has the kernel clear at the thread's end. 0 where the kernel does not tell.
+fn id_address() -> usize {
+    let mut address = 0_usize;
+    // SAFETY: stores one address.
+    unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
+    address
+}
+
+/// Who returns from [`freeze`].
+pub(crate) enum Frozen {
+    /// Who called it, with a descriptor of the template.
+    Maker(i32),
+    /// A process that was spawned from it.
+    Spawned,
+    /// The first process of a machine that booted from it, and where its arguments are.
+    First(usize),
+}
+
+/// Makes a template of the calling process, whose descriptors are these.
+pub(crate) fn freeze(kept: &[i32]) -> io::Result<Frozen> {
+    crate::allocator::fill_holes();
+    let mut template = -1_i32;
+    // SAFETY: the call reads `kept`, and writes one descriptor.
+    let result = unsafe {
+        call(
+            syscall::RG_FREEZE,
+            [
+                kept.as_ptr().addr(),
+                kept.len(),
+                (&raw mut template).expose_provenance(),
+                id_address(),
+            ],
+        )
+    };
+    result.map(|returned| match returned {
+        0 => Frozen::Spawned,
+        1 => Frozen::Maker(template),
+        block => Frozen::First(block),
+    })
+}
+
 #[rustpython_vm::pymodule(sub)]
 pub(crate) mod _calls {
     use std::collections::BTreeSet;
@@ -142,7 +184,7 @@ pub(crate) mod _calls {
     use rustpython_vm::function::ArgIntoFloat;
     use rustpython_vm::{PyObjectRef, PyPayload, PyRef, PyResult, TryFromObject, VirtualMachine};
 
-    use super::{Timeout, call, channel_error, message_call};
+    use super::{Frozen, Timeout, call, channel_error, id_address, message_call};
     use crate::codec::encode;
     use crate::descriptor::Descriptor;
     use crate::message::{Outgoing, receive as receive_message};
@@ -283,15 +325,6 @@ pub(crate) mod _calls {
     fn limit(seconds: Option<ArgIntoFloat>) -> u64 {
         // A float beyond the largest number becomes it, which is no limit.
         seconds.map_or(UNLIMITED, |seconds| (seconds.into_float() * 1e9) as u64)
-    }
-
-    /// Where the C library keeps this thread's id, which a clone must find changed: what it
-    /// has the kernel clear at the thread's end. 0 where the kernel does not tell.
-    fn id_address() -> usize {
-        let mut address = 0_usize;
-        // SAFETY: stores one address.
-        unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
-        address
     }
 
     fn spawn_with(template: i32, options: Options, payload: Message) -> io::Result<(usize, i32)> {
@@ -448,25 +481,20 @@ pub(crate) mod _calls {
     /// from it does what it was given there, and does not return.
     #[pyfunction]
     fn freeze(kept: Vec<i32>, vm: &VirtualMachine) -> PyResult<i32> {
-        crate::allocator::fill_holes();
-        let mut template = -1_i32;
-        // SAFETY: the call reads `kept`, and writes one descriptor.
-        let result = unsafe {
-            call(
-                syscall::RG_FREEZE,
-                [
-                    kept.as_ptr().addr(),
-                    kept.len(),
-                    (&raw mut template).expose_provenance(),
-                    id_address(),
-                ],
-            )
-        };
-        match result {
-            Ok(0) => crate::child::live(vm),
-            Ok(_) => Ok(template),
+        match super::freeze(&kept) {
+            Ok(Frozen::Maker(template)) => Ok(template),
+            // The first process of a machine is given no call, and ends by that.
+            Ok(Frozen::Spawned | Frozen::First(_)) => crate::child::live(vm),
             Err(error) => Err(error.into_pyexception(vm)),
         }
+    }
+
+    /// The template that the machine booted from: a descriptor.
+    #[pyfunction]
+    fn system_template(vm: &VirtualMachine) -> PyResult<i32> {
+        // SAFETY: takes no argument.
+        let result = unsafe { call(syscall::RG_TEMPLATE, [0; 4]) };
+        descriptor(result, vm)
     }
 
     /// Does what the calling process was spawned for, and ends it.

@@ -67,6 +67,8 @@ pub struct Run {
     pub log: Option<LogTarget>,
     /// When the machine is ended.
     pub timeout: Option<Duration>,
+    /// Whether the interpreter may begin from its template.
+    pub has_template: bool,
     /// The interpreter's own options, such as `-u` or `-X dev`.
     pub interpreter: Vec<OsString>,
     /// The program.
@@ -90,6 +92,7 @@ pub const HELP: &str = "\
                      in memory, at most 64 MiB (default: FILE alone, or its package)
   --log FILE|-       the kernel's log (default: target/kernel.log)
   --timeout SECONDS  end the machine then, with status 124
+  --no-template      start the interpreter from nothing, not from its saved template
   --gdb              wait for a debugger on port 1234
   --append WORDS     words for the kernel's command line
 
@@ -243,6 +246,7 @@ fn run(words: Vec<OsString>) -> Result<Command> {
         share: None,
         log: None,
         timeout: None,
+        has_template: true,
         interpreter: Vec::new(),
         program: Program::None,
         arguments: Vec::new(),
@@ -285,6 +289,7 @@ fn run(words: Vec<OsString>) -> Result<Command> {
                 });
             }
             Long("timeout") => run.timeout = Some(seconds(&parser.value().map_err(wrong)?)?),
+            Long("no-template") => run.has_template = false,
             Long("gdb") => run.hardware.is_debugged = true,
             Long("help") | Short('h') => return Ok(Command::Help),
             Short(

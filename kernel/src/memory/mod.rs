@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod loaded;
 pub mod object;
 pub mod pressure;
+pub mod saved;
 pub mod space;
 pub mod stacks;
 pub mod tables;

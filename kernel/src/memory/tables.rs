@@ -178,7 +178,7 @@ pub fn is_borrowed(entry: &PageTableEntry) -> bool {
     entry.flags().contains(BORROWED)
 }
 
-fn index(address: usize, level: u32) -> usize {
+pub(super) fn index(address: usize, level: u32) -> usize {
     (address >> (12 + 9 * level)) & 511
 }
 

@@ -74,6 +74,12 @@ pub const RG_RECEIVE: usize = BASE + 9;
 /// id stands at `id`, where that is not null, and is cleared at its end, as with
 /// `CLONE_CHILD_SETTID` and `CLONE_CHILD_CLEARTID`.
 ///
+/// The template's descriptor can be read: the file that a machine can boot with, where there
+/// are no shared mappings in it, none of files but the program's, and no descriptors (else
+/// reading is `EINVAL`). The first process of such a machine returns from the call as well,
+/// with the address of its arguments: their count, pointers to them, null, pointers to the
+/// variables of its environment, null.
+///
 /// Errors: `EBUSY` (more than one thread), `EEXIST` (an open descriptor is not in `kept`),
 /// `EBADF` (one in `kept` is not open), `EFAULT`, `EMFILE`, `ENOMEM`.
 pub const RG_FREEZE: usize = BASE + 10;
@@ -117,6 +123,10 @@ pub const RG_PROCESS: usize = BASE + 15;
 /// that one has failed, or none was asked for. For tests; compare Linux's `fail-nth`.
 pub const RG_FAIL_ALLOCATION: usize = BASE + 16;
 
+/// `template() -> descriptor`: the template that the machine booted from, with
+/// `FD_CLOEXEC`. Errors: `ENOENT` (it booted without one), `EMFILE`.
+pub const RG_TEMPLATE: usize = BASE + 17;
+
 /// A timeout that never comes.
 pub const FOREVER: u64 = u64::MAX;
 
@@ -124,7 +134,7 @@ pub const FOREVER: u64 = u64::MAX;
 pub const MOST_CAPACITY: usize = 1 << 16;
 
 /// What [`RG_VERSION`] returns.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The machine's memory, in bytes. `total` is the sum of all others:
 /// every frame is in exactly one state at any time.

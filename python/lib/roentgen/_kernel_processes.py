@@ -25,6 +25,7 @@ __all__ = [
     "freeze_self",
     "join",
     "make_template",
+    "prepare_system_template",
     "signal",
     "spawn",
     "spawn_self",
@@ -68,8 +69,25 @@ def template_from(parts: tuple[Any, ...]) -> int:
     return int(parts[0].detach())
 
 
+#: Whether this interpreter is a copy of the system's template: one that was started
+#: without options, before it looked at what it is to do.
+is_from_system_template = False
+
+
+def prepare_system_template() -> None:
+    """Make the calling interpreter what every process needs."""
+    global is_from_system_template
+    is_from_system_template = True
+    _prepare(_setup.PRELOAD, [])
+
+
 def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
     """Import, close all descriptors but these, and freeze: in a process made for it."""
+    _prepare(preload, keep)
+    return _roentgen.Descriptor(_roentgen.freeze(keep))
+
+
+def _prepare(preload: Iterable[str], keep: list[int]) -> None:
     import importlib
 
     for name in preload:
@@ -80,7 +98,6 @@ def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
     for kept in [*sorted(keep), limit]:
         os.closerange(low, kept)
         low = kept + 1
-    return _roentgen.Descriptor(_roentgen.freeze(keep))
 
 
 def _keep_garbage_collector_off() -> None:
@@ -97,16 +114,28 @@ def default_template() -> Any:
 
 
 def make_template(preload: list[str], keep: list[int], default: int | None) -> int:
-    """Make a template of a fresh process: of a copy of the default one, where there is one."""
+    """Make a template of a fresh process: of a copy of the default one, where there is one,
+    or of the system's."""
     from ._process import Process
 
     call = (_setup.Setup(_setup.current()), freeze_fresh, (preload, keep), None)
-    if default is not None and not keep:
-        started = _roentgen.spawn(default, call, NONE)
+    system = _system_template() if default is None else None
+    origin = default if system is None else system.fileno()
+    if origin is not None and not keep:
+        started = _roentgen.spawn(origin, call, NONE)
     else:
         started = _start_fresh(call, keep)
     with Process(*started, "template") as maker:
         return int(maker.result().detach())
+
+
+def _system_template() -> Any:
+    if not is_from_system_template:
+        return None
+    try:
+        return _roentgen.Descriptor(_roentgen.system_template(), True)
+    except OSError:
+        return None
 
 
 def _start_fresh(call: tuple[Any, ...], keep: list[int]) -> tuple[int, Any]:

@@ -177,9 +177,10 @@ impl Runner {
     fn machine(&self, group: &Group, system: System) -> Result<Machine> {
         let mut machine = Machine::new()
             .hardware(hardware(group, system))
+            .without_python_variables()
             .timeout(limit(group));
         machine = match system.kernel {
-            Kernel::Ours => machine.images(self.images.clone()),
+            Kernel::Ours => machine.images(self.images.clone()).with_template(),
             Kernel::Linux(variant) => match self.control(variant) {
                 Some(control) => machine.linux(control.clone(), self.images.python.clone()),
                 None => return Err(Error::Missing(format!("{} was not got", system.name))),

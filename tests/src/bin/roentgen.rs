@@ -10,7 +10,7 @@ use tests::cli::{self, Command, Program, Run};
 use tests::console::driver::Outcome;
 use tests::console::log::LogTarget;
 use tests::initramfs::{self, Init, PYTHON, Stream};
-use tests::machine::{self, Emulator, Machine};
+use tests::machine::{self, Emulator, Hardware, Machine};
 use tests::packages::{self, Need};
 use tests::share::{self, HOME, Placed, Tree};
 use tests::toolchain::Toolchain;
@@ -63,6 +63,9 @@ fn run_program(run: Run) -> Result<ExitCode> {
         .log(log);
     if let Some(limit) = run.timeout {
         machine = machine.timeout(limit);
+    }
+    if run.has_template {
+        machine = machine.with_template();
     }
     if is_debugged {
         complain(&format!(
@@ -117,6 +120,7 @@ fn build_all(ship: bool) -> Result<ExitCode> {
     }
     let images = build::images()?;
     initramfs::base(Some(&images.python), Some(&images.kernel))?;
+    build::template::current(&images, &Hardware::default())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,6 +3,7 @@
 pub mod cargo;
 pub mod kernel;
 pub mod python;
+pub mod template;
 
 use std::path::PathBuf;
 

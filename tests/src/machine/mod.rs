@@ -13,7 +13,7 @@ pub mod report;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::build::{self, Images};
+use crate::build::{self, Images, template};
 use crate::console::driver::{self, Limits, Outcome, Sink, Source, Streams};
 use crate::console::log::{Log, LogTarget};
 use crate::error::{Error, Result};
@@ -106,6 +106,7 @@ pub struct Machine {
     timeout: Option<Duration>,
     system: System,
     has_python: bool,
+    has_template: bool,
 }
 
 /// What is booted.
@@ -146,6 +147,7 @@ impl Machine {
             timeout: None,
             system: System::Current,
             has_python: true,
+            has_template: false,
         }
     }
 
@@ -232,6 +234,23 @@ impl Machine {
     #[must_use]
     pub fn without_python(mut self) -> Self {
         self.has_python = false;
+        self
+    }
+
+    /// Boots with the interpreter's template, where it is the first process and there are
+    /// templates for such a machine.
+    #[must_use]
+    pub fn with_template(mut self) -> Self {
+        self.has_template = true;
+        self
+    }
+
+    /// Leaves the host's own variables for Python out.
+    #[must_use]
+    pub fn without_python_variables(mut self) -> Self {
+        self.init
+            .environment
+            .retain(|variable| !variable.starts_with(b"PYTHON"));
         self
     }
 
@@ -356,6 +375,15 @@ impl Machine {
             )?,
             (_, None) => return Err(Error::Machine("there is nothing to boot".to_owned())),
         };
+        if let Some(images) = &built
+            && self.has_template
+            && self.init.arguments.first().map(Vec::as_slice) == Some(PYTHON.as_bytes())
+            && template::is_for(&self.hardware)
+            && let Some(template) = template::current(images, &self.hardware)?
+        {
+            self.tree
+                .insert(template::PATH, Node::File(0o444, template));
+        }
         let run = initramfs::run_archive(&self.init, &self.tree);
         let (archive, archive_size) = initramfs::joined(&base, &run)?;
         check_memory(self.hardware.memory, archive_size)?;

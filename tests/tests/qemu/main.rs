@@ -9,6 +9,7 @@
 //! | [`mutants`] | damaged programs, thousands of them |
 //! | [`exhaustion`] | memory, descriptors and processes run out |
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
+//! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
 //! | [`stress`] | what `run.sh stress` runs, at a small part |
@@ -25,6 +26,7 @@ mod programs;
 mod scheduler;
 mod streams;
 mod stress;
+mod template;
 mod terminal;
 
 use std::process::ExitCode;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         mutants::add,
         exhaustion::add,
         stress::add,
+        template::add,
         door::add,
         terminal::add,
         bench::add,
