@@ -1,6 +1,6 @@
 //! A process: an address space, open files, signals, and the threads that share them.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
