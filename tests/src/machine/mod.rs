@@ -375,6 +375,8 @@ impl Machine {
             )?,
             (_, None) => return Err(Error::Machine("there is nothing to boot".to_owned())),
         };
+        let base_size = std::fs::metadata(&base).map_err(Error::file(&base))?.len();
+        check_memory(self.hardware.memory, base_size)?;
         if let Some(images) = &built
             && self.has_template
             && self.init.arguments.first().map(Vec::as_slice) == Some(PYTHON.as_bytes())
