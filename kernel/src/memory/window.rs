@@ -7,6 +7,7 @@
 //! the entry of its first page, which a CPU does not look at while it is not present (Intel
 //! SDM vol. 3A, 4.1.1): giving back takes no memory.
 
+use bugs::Bug;
 use smp::addresses::{Links, Slots};
 
 use super::frame::{Frame, OUT_OF_MEMORY, OutOfMemory};
@@ -101,7 +102,9 @@ impl Window {
         if slots.is_flush_due() && tlb::can_ask_others() {
             let flushing = slots.begin_flush();
             drop(slots);
-            tlb::forget_kernel_mappings();
+            if !bugs::has(Bug::StaleAddress) {
+                tlb::forget_kernel_mappings();
+            }
             slots = self.slots.lock();
             slots.end_flush(flushing, &mut self.entries());
         }
