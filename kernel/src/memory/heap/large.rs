@@ -3,11 +3,13 @@
 //! A region is 64 pages and a little more, with a heap of crate `linked_list_allocator` of its
 //! own behind its head. The one that was used last is asked first; what finds no room in any
 //! has a new one made. A region in which nothing is left gives its frames back, but for one
-//! that is kept. A piece of whole pages has them for itself, and gives them back with itself.
+//! that is kept. A piece of whole pages has them for itself, and gives them back with itself, but
+//! for the last one of each of the smaller sizes.
 //! Both are in windows whose slots are aligned to their size, so that an address says where
 //! its piece or its region begins.
 //!
-//! Lock order: [`REGIONS`] is a leaf; frames and mappings are taken and given without it.
+//! Lock order: [`REGIONS`] and [`SPARE`] are leaves; frames and mappings are taken and given
+//! without them.
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -51,6 +53,15 @@ static PIECE_WINDOWS: [Window; ORDERS] = {
     }
     windows
 };
+
+/// Of this many orders, up to 1 MiB, the piece that was freed last keeps its pages, for the next
+/// one of its size: what a message of that size takes again and again.
+const SPARE_ORDERS: usize = 4;
+
+/// A free piece that is still mapped: its first byte and its pages.
+type Spare = Option<(u64, usize)>;
+
+static SPARE: [IrqLock<Spare>; SPARE_ORDERS] = [const { IrqLock::new(None) }; SPARE_ORDERS];
 
 crate::counters! {
     /// Regions of the kernel heap that were given back.
@@ -111,8 +122,7 @@ pub(super) fn allocate(layout: Layout) -> *mut u8 {
 pub(super) unsafe fn free(piece: NonNull<u8>, layout: Layout) {
     let address = piece.as_ptr() as u64;
     if address >= PIECES {
-        PIECE_WINDOWS[order_index(layout)].unmap(address, layout.size().div_ceil(PAGE_SIZE));
-        PIECES_GIVEN_BACK.add(1);
+        free_piece(address, layout);
         return;
     }
     let region = (address / REGION_SLOT * REGION_SLOT) as *mut Region;
@@ -145,9 +155,29 @@ fn frame() -> Result<Frame, OutOfMemory> {
 }
 
 fn map_piece(layout: Layout) -> Option<*mut u8> {
-    let window = PIECE_WINDOWS.get(order_index(layout))?;
-    let first = window.map(layout.size().div_ceil(PAGE_SIZE), frame).ok()?;
+    let index = order_index(layout);
+    let pages = layout.size().div_ceil(PAGE_SIZE);
+    if let Some(spare) = SPARE.get(index) {
+        let mut spare = spare.lock();
+        if let Some((first, _)) = spare.take_if(|(_, mapped)| *mapped == pages) {
+            return Some(first as *mut u8);
+        }
+    }
+    let first = PIECE_WINDOWS.get(index)?.map(pages, frame).ok()?;
     Some(first as *mut u8)
+}
+
+fn free_piece(first: u64, layout: Layout) {
+    let index = order_index(layout);
+    let piece = (first, layout.size().div_ceil(PAGE_SIZE));
+    let surplus = match SPARE.get(index) {
+        Some(spare) => spare.lock().replace(piece),
+        None => Some(piece),
+    };
+    if let Some((first, pages)) = surplus {
+        PIECE_WINDOWS[index].unmap(first, pages);
+        PIECES_GIVEN_BACK.add(1);
+    }
 }
 
 fn map_region() -> Result<*mut Region, OutOfMemory> {
