@@ -12,7 +12,7 @@
 #include "ours.h"
 
 enum { WORKERS = 4, BURSTS = 14, BURST = 250, STACK = 16384 };
-enum { ROUNDS = 8, PIPES = 100, FULL = 60000, MESSAGES = 24 };
+enum { ROUNDS = 5, PIPES = 100, FULL = 60000, MESSAGES = 24 };
 /* The kernel keeps a few stacks for the next threads; small blocks stay until memory is short, and
  * so do tables of its own. */
 enum { MIB = 1 << 20, STACKS_KEPT = MIB, HEAP_KEPT = 6 * MIB };

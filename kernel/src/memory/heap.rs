@@ -1,7 +1,7 @@
 //! The kernel heap: size-class lists per core in front of `linked_list_allocator`.
 //!
 //! Small blocks (up to 2 KiB) come from per-core free lists, filled a frame at a time. Frames
-//! that became small blocks stay small blocks until memory is short ([`trim`]). Larger ones
+//! that became small blocks stay small blocks until memory is short ([`trim()`]). Larger ones
 //! ([`large`]) give back what they leave empty at once.
 
 use core::alloc::{GlobalAlloc, Layout};

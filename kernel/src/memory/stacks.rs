@@ -1,9 +1,9 @@
 //! Kernel stacks: 16 KiB each, in a window of their own, each above an unmapped guard.
 //!
 //! A slot is 32 KiB: the guard below, the stack above. A small reserve keeps its pages for
-//! the next threads; the others' frames are free when their threads are gone. Stacks never
-//! fault on demand, because the fault's frame would have to be pushed on the very stack that
-//! is missing.
+//! the next threads, unless memory is short; the others' frames are free when their threads
+//! are gone. Stacks never fault on demand, because the fault's frame would have to be pushed
+//! on the very stack that is missing.
 
 use super::frame::{Frame, FrameUse, OUT_OF_MEMORY, OutOfMemory};
 use super::window::Window;
@@ -98,6 +98,19 @@ impl Drop for KernelStack {
     }
 }
 
+/// Gives back the reserve; whether there was any.
+pub fn give_back_reserve() -> bool {
+    let mut has_given = false;
+    loop {
+        let Some(bottom) = KEPT.lock().pop() else {
+            return has_given;
+        };
+        SLOTS.unmap(bottom, PAGES);
+        GIVEN_BACK.add(1);
+        has_given = true;
+    }
+}
+
 impl Reserve {
     fn pop(&mut self) -> Option<u64> {
         self.length = self.length.checked_sub(1)?;
@@ -118,5 +131,5 @@ impl Reserve {
 /// Whether `address` lies in a stack's guard: what a double fault tells about itself.
 #[must_use]
 pub fn is_guard(address: u64) -> bool {
-    SLOTS.is_guard(address, layout::WINDOW)
+    SLOTS.is_guard(address)
 }

@@ -20,6 +20,7 @@ const MOST_STALE: u64 = 64 << 20;
 /// A window. Slots begin with a guard that is never mapped.
 pub struct Window {
     base: u64,
+    length: u64,
     slot_size: u64,
     guard: u64,
     slots: IrqLock<Slots>,
@@ -54,6 +55,7 @@ impl Window {
         };
         Self {
             base,
+            length,
             slot_size,
             guard,
             slots: IrqLock::new(Slots::new((length / slot_size) as u32, most_stale)),
@@ -123,9 +125,9 @@ impl Window {
 
     /// Whether `address` lies in a guard.
     #[must_use]
-    pub fn is_guard(&self, address: u64, length: u64) -> bool {
+    pub fn is_guard(&self, address: u64) -> bool {
         address
             .checked_sub(self.base)
-            .is_some_and(|offset| offset < length && offset % self.slot_size < self.guard)
+            .is_some_and(|offset| offset < self.length && offset % self.slot_size < self.guard)
     }
 }

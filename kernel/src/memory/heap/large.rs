@@ -180,6 +180,26 @@ fn free_piece(first: u64, layout: Layout) {
     }
 }
 
+/// Gives back what is kept for the next piece; whether there was anything.
+pub(super) fn give_back_spares() -> bool {
+    let mut has_given = false;
+    for (spare, window) in SPARE.iter().zip(&PIECE_WINDOWS) {
+        let piece = spare.lock().take();
+        if let Some((first, pages)) = piece {
+            window.unmap(first, pages);
+            PIECES_GIVEN_BACK.add(1);
+            has_given = true;
+        }
+    }
+    let empty = REGIONS.lock().take_empty();
+    if let Some(region) = empty {
+        REGION_WINDOW.unmap(region as u64, REGION_PAGES);
+        REGIONS_GIVEN_BACK.add(1);
+        has_given = true;
+    }
+    has_given
+}
+
 fn map_region() -> Result<*mut Region, OutOfMemory> {
     const HEAD: usize = size_of::<Region>().next_multiple_of(GRAIN);
     let first = REGION_WINDOW.map(REGION_PAGES, frame)? as *mut u8;
@@ -233,6 +253,23 @@ impl Regions {
         // SAFETY: it is on the list.
         unsafe { self.move_to_front(at) };
         false
+    }
+
+    /// A region in which nothing is left, off the list.
+    fn take_empty(&mut self) -> Option<*mut Region> {
+        self.empty.checked_sub(1)?;
+        let mut at = self.first;
+        // SAFETY: what is on the list is a region's head, and the lock is held.
+        while let Some(region) = unsafe { at.as_ref() } {
+            if region.heap.used() == 0 {
+                // SAFETY: it is on the list.
+                unsafe { self.remove(at) };
+                self.empty -= 1;
+                return Some(at);
+            }
+            at = region.next;
+        }
+        None
     }
 
     /// # Safety

@@ -1,18 +1,20 @@
-//! Gives back frames of small blocks that are wholly free, when memory is short.
+//! Gives back what is kept for the next of its kind, when memory is short: spare pieces and
+//! stacks, and frames of small blocks that are wholly free.
 //!
-//! The lists know nothing of frames, so that the fast path need not. A trim has all cores
+//! The lists of small blocks know nothing of frames, so that the fast path need not. A trim has all cores
 //! give their own blocks to the shared lists, takes these one after the other, counts for
 //! each frame how many of its blocks are there, and leaves out those of frames of which all
 //! are. It runs in thread context, with interrupts on and no lock; the kernel is not
 //! preempted, so a list is away for as long as it takes to walk it, and who needs a block
 //! meanwhile cuts a frame.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use super::super::frame::{self, Frame};
-use super::super::{PAGE_SIZE, direct, tlb};
-use super::{Block, CLASSES, List, SHARED};
+use super::super::{PAGE_SIZE, direct, stacks, tlb};
+use super::{Block, CLASSES, List, SHARED, large};
 use crate::cpu::{self, interrupts};
 use crate::sync::InterruptsOff;
 use crate::time::Instant;
@@ -50,6 +52,7 @@ pub fn trim() -> bool {
         }
         return true;
     }
+    let has_spared = large::give_back_spares() | stacks::give_back_reserve();
     let has_trimmed = is_worthwhile();
     if has_trimmed {
         gather();
@@ -59,7 +62,7 @@ pub fn trim() -> bool {
         FRAMES_GIVEN_BACK.add(frames);
     }
     IS_UNDERWAY.store(false, Ordering::Release);
-    has_trimmed
+    has_spared || has_trimmed
 }
 
 fn shared_bytes() -> u64 {
@@ -133,7 +136,7 @@ fn trim_class(class: usize) -> u64 {
         };
     }
     let mut kept = List::EMPTY;
-    let mut last = core::ptr::null_mut();
+    let mut last = ptr::null_mut();
     let mut frames = 0;
     loop {
         let block = list.pop();
@@ -181,7 +184,7 @@ fn put_back(class: usize, kept: List, last: *mut Block) {
 ///
 /// # Safety
 /// The block lies in a frame of the heap, which stays one meanwhile.
-unsafe fn count(block: *mut Block) -> &'static core::sync::atomic::AtomicU32 {
+unsafe fn count(block: *mut Block) -> &'static AtomicU32 {
     // SAFETY: the caller's promise.
     unsafe { frame::free_blocks_of(direct::to_physical(block.cast())) }
 }
