@@ -136,7 +136,7 @@ pub(crate) mod _calls {
     use roentgen_abi::message::Message;
     use roentgen_abi::spawn::{Ending, Placed, SELF, Spawn, UNLIMITED};
     use roentgen_abi::syscall;
-    use rustpython_vm::builtins::{PyBytesRef, PyTupleRef, PyUtf8StrRef};
+    use rustpython_vm::builtins::{PyBytes, PyBytesRef, PyTupleRef, PyUtf8StrRef};
     use rustpython_vm::common::lock::PyMutex;
     use rustpython_vm::convert::IntoPyException;
     use rustpython_vm::function::ArgIntoFloat;
@@ -469,9 +469,47 @@ pub(crate) mod _calls {
         }
     }
 
+    /// Has the processes of a template traced that are spawned from here on.
+    #[pyfunction]
+    fn trace(template: i32, vm: &VirtualMachine) -> PyResult<()> {
+        traced(template, &mut [])
+            .map(drop)
+            .map_err(|error| error.into_pyexception(vm))
+    }
+
+    /// The heap's profile: which of its blocks the processes of a template wrote that this
+    /// process made of itself while it recorded.
+    #[pyfunction]
+    fn heap_profile(template: i32, vm: &VirtualMachine) -> PyResult<PyRef<PyBytes>> {
+        let read = || {
+            let mut addresses = vec![0_usize; traced(template, &mut [])?];
+            let count = traced(template, &mut addresses)?;
+            addresses.truncate(count);
+            Ok(addresses)
+        };
+        read()
+            .map(|addresses| {
+                vm.ctx
+                    .new_bytes(crate::allocator::layout::profile(&addresses))
+            })
+            .map_err(|error: io::Error| error.into_pyexception(vm))
+    }
+
+    fn traced(template: i32, addresses: &mut [usize]) -> io::Result<usize> {
+        let to = addresses.as_mut_ptr().expose_provenance();
+        // SAFETY: the call writes as many addresses as there is room for.
+        unsafe {
+            call(
+                syscall::RG_TRACE_WRITES,
+                [template as usize, to, addresses.len(), 0],
+            )
+        }
+    }
+
     /// Does what the calling process was spawned for, and ends it.
     #[pyfunction]
     fn live(vm: &VirtualMachine) {
+        crate::allocator::layout::stop();
         crate::child::live(vm)
     }
 

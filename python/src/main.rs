@@ -25,6 +25,7 @@ const STDLIB_DIR: &str = "/usr/lib/python3.14";
 static ALLOCATOR: allocator::PageAllocator = allocator::PageAllocator;
 
 fn main() -> std::process::ExitCode {
+    allocator::layout::begin();
     let builder = InterpreterBuilder::new().init_stdlib();
     let native = native::module_def(&builder.ctx);
     let builder = builder

@@ -24,6 +24,7 @@ enum {
     RG_FINISH,
     RG_JOIN,
     RG_PROCESS,
+    RG_TRACE_WRITES,
 };
 
 #define FOREVER UINT64_MAX

@@ -15,6 +15,7 @@ pub mod space;
 pub mod stacks;
 pub mod tables;
 pub mod tlb;
+pub mod trace;
 pub mod user;
 mod written;
 

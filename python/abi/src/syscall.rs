@@ -107,6 +107,13 @@ pub const RG_JOIN: usize = BASE + 14;
 /// lines as [`RG_COUNTERS`]'s. Also for one that has ended. Errors: `EBADF`, `EFAULT`.
 pub const RG_PROCESS: usize = BASE + 15;
 
+/// `trace_writes(template, buf: *mut u64, count: usize) -> usize`: the addresses that
+/// processes of a template wrote of what they share with it, in order and up to `count`;
+/// returns how many there are. The first call has the processes traced that are spawned from
+/// then on, each write by a fault and a single step, which is slow. Stacks and shared memory
+/// are not traced, nor all that the kernel writes for a process. Errors: `EBADF`, `EFAULT`.
+pub const RG_TRACE_WRITES: usize = BASE + 16;
+
 /// A timeout that never comes.
 pub const FOREVER: u64 = u64::MAX;
 
@@ -114,7 +121,7 @@ pub const FOREVER: u64 = u64::MAX;
 pub const MOST_CAPACITY: usize = 1 << 16;
 
 /// What [`RG_VERSION`] returns.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The machine's memory, in bytes. `total` is the sum of all others:
 /// every frame is in exactly one state at any time.

@@ -28,6 +28,7 @@ __all__ = [
     "signal",
     "spawn",
     "spawn_self",
+    "start_fresh",
     "stats",
     "template_from",
     "template_parts",
@@ -68,6 +69,13 @@ def template_from(parts: tuple[Any, ...]) -> int:
     return int(parts[0].detach())
 
 
+#: What a fresh interpreter does, the same each time: the heap's layout goes by it.
+_FRESH = f"import {', '.join(_setup.PRELOAD)}, _roentgen; _roentgen.live()"
+
+#: Which blocks of its heap are to lie together (:mod:`roentgen._heap_layout`).
+HEAP_LAYOUT = "/usr/lib/roentgen/heap-layout"
+
+
 def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
     """Import, close all descriptors but these, and freeze: in a process made for it."""
     import importlib
@@ -104,18 +112,34 @@ def make_template(preload: list[str], keep: list[int], default: int | None) -> i
     if default is not None and not keep:
         started = _roentgen.spawn(default, call, NONE)
     else:
-        started = _start_fresh(call, keep)
+        started = start_fresh(call, keep)
     with Process(*started, "template") as maker:
         return int(maker.result().detach())
 
 
-def _start_fresh(call: tuple[Any, ...], keep: list[int]) -> tuple[int, Any]:
-    """Start the interpreter anew, and let it do this."""
-    program = [sys.executable, "-c", "import _roentgen; _roentgen.live()"]
-    arguments = [os.fsencode(word) for word in program]
-    environment = [
-        os.fsencode(name) + b"=" + os.fsencode(value) for name, value in os.environ.items()
-    ]
+def _heap_layout() -> dict[str, str]:
+    """Return the variables that have a heap laid out, where that was learnt."""
+    try:
+        with open(HEAP_LAYOUT, "rb") as file:
+            seed = int.from_bytes(file.read(4), "little")
+    except OSError:
+        return {}
+    return {"PYTHONHASHSEED": str(seed), "ROENTGEN_HEAP_LAYOUT": HEAP_LAYOUT}
+
+
+def start_fresh(
+    call: tuple[Any, ...], keep: list[int], layout: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    """Start the interpreter anew, and let it do this.
+
+    :param layout: variables for the layout of its heap; None: as it was learnt.
+    """
+    arguments = [os.fsencode(word) for word in (sys.executable, "-c", _FRESH)]
+    # What the interpreter itself looks at; the rest comes with the call.
+    wanted = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+    if "PYTHONHASHSEED" not in wanted:
+        wanted |= _heap_layout() if layout is None else layout
+    environment = [os.fsencode(f"{name}={value}") for name, value in wanted.items()]
     return _roentgen.spawn_program(arguments, environment, keep, call, NONE)
 
 

@@ -7,7 +7,11 @@ import os
 import sys
 from typing import Any, NamedTuple
 
-__all__ = ["Base", "Setup", "apply", "current", "differences", "leave_loop"]
+__all__ = ["PRELOAD", "Base", "Setup", "apply", "current", "differences", "leave_loop"]
+
+
+#: What every process needs that the package spawns.
+PRELOAD = ("roentgen", "roentgen._functions", "roentgen._jobs", "roentgen._workers")
 
 
 class Base(NamedTuple):

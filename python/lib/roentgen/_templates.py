@@ -10,9 +10,6 @@ from ._backend import processes as _processes
 
 __all__ = ["Template", "default", "template"]
 
-#: What every process needs that the package spawns.
-_PRELOAD = ["roentgen", "roentgen._functions", "roentgen._jobs", "roentgen._workers"]
-
 #: The default template, once it is known. A process that is spawned has none at first: it
 #: has no descriptor of its maker's.
 known_default: Template | None = None
@@ -89,7 +86,7 @@ def template(preload: Iterable[str] | None = None, keep: Iterable[int] = ()) -> 
         return Template(_processes.freeze_self(kept), base)
     if isinstance(preload, str):
         raise TypeError("preload is a list of names of modules")
-    names = [*_PRELOAD, *preload]
+    names = [*_setup.PRELOAD, *preload]
     known = known_default
     handle = _processes.make_template(names, kept, None if known is None else known.handle)
     return Template(handle, base)

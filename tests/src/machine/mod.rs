@@ -13,7 +13,7 @@ pub mod report;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::build::{self, Images};
+use crate::build::{self, Images, heap_layout};
 use crate::console::driver::{self, Limits, Outcome, Sink, Source, Streams};
 use crate::console::log::{Log, LogTarget};
 use crate::error::{Error, Result};
@@ -106,6 +106,7 @@ pub struct Machine {
     timeout: Option<Duration>,
     system: System,
     has_python: bool,
+    has_heap_layout: bool,
 }
 
 /// What is booted.
@@ -146,6 +147,7 @@ impl Machine {
             timeout: None,
             system: System::Current,
             has_python: true,
+            has_heap_layout: true,
         }
     }
 
@@ -232,6 +234,13 @@ impl Machine {
     #[must_use]
     pub fn without_python(mut self) -> Self {
         self.has_python = false;
+        self
+    }
+
+    /// Leaves out what was learnt of the interpreter's heap.
+    #[must_use]
+    pub fn without_heap_layout(mut self) -> Self {
+        self.has_heap_layout = false;
         self
     }
 
@@ -349,6 +358,14 @@ impl Machine {
             )?,
             (_, None) => return Err(Error::Machine("there is nothing to boot".to_owned())),
         };
+        if let Some(images) = built
+            .as_ref()
+            .filter(|_| self.has_python && self.has_heap_layout)
+            && let Some(layout) = heap_layout::current(images)?
+        {
+            self.tree
+                .insert(heap_layout::PATH, Node::File(0o444, layout));
+        }
         let run = initramfs::run_archive(&self.init, &self.tree);
         let (archive, archive_size) = initramfs::joined(&base, &run)?;
         check_memory(self.hardware.memory, archive_size)?;
