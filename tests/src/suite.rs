@@ -28,9 +28,6 @@ const TIERS: &[(&str, Duration)] = &[
 /// The workspace's crates that are no host crates.
 const GUEST_CRATES: &[&str] = &["kernel", "python"];
 
-/// How many tests of a tier may need a second try: the host is busy at times, and some
-/// tests are about time. More are no accident.
-const SECOND_TRIES: usize = 2;
 /// Environment variable that has a failure count at once.
 pub const FIRST_TRY_ONLY: &str = "ROENTGEN_FIRST_TRY_ONLY";
 
@@ -39,6 +36,7 @@ type Body = Box<dyn Fn()>;
 /// A tier's tests.
 pub struct Tier {
     name: &'static str,
+    second_tries: usize,
     tests: Vec<(String, Body)>,
 }
 
@@ -48,8 +46,17 @@ impl Tier {
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
+            second_tries: 0,
             tests: Vec::new(),
         }
+    }
+
+    /// Has at most so many tests that fail tried once more: the host is busy at times, and
+    /// some tests are about time. More are no accident.
+    #[must_use]
+    pub fn second_tries(mut self, most: usize) -> Self {
+        self.second_tries = most;
+        self
     }
 
     /// Adds a test; its name says what is promised. A panic is a failure.
@@ -61,8 +68,8 @@ impl Tier {
 
     /// Runs the tests whose name has the first argument in it. `--list` only names them.
     ///
-    /// A test that fails is tried once more; those that passed only then are named at
-    /// the end, with what they failed of above. More than [`SECOND_TRIES`] fail the tier.
+    /// Tests that passed only at their [second try](Self::second_tries) are named at the
+    /// end, with what they failed of above.
     #[must_use]
     pub fn run(self) -> ExitCode {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -82,12 +89,15 @@ impl Tier {
         println!("\nrunning {} tests of tier {}", chosen.len(), self.name);
         let mut failed = Vec::new();
         let mut tried_again = Vec::new();
-        let has_one_try = std::env::var_os(FIRST_TRY_ONLY).is_some();
+        let second_tries = match std::env::var_os(FIRST_TRY_ONLY) {
+            Some(_) => 0,
+            None => self.second_tries,
+        };
         for (name, body) in &chosen {
             if passes(name, body) {
                 continue;
             }
-            if has_one_try || tried_again.len() == SECOND_TRIES {
+            if tried_again.len() == second_tries {
                 failed.push(name);
                 continue;
             }

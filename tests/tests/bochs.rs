@@ -12,6 +12,7 @@ use tests::suite::Tier;
 
 fn main() -> ExitCode {
     Tier::new("bochs")
+        .second_tries(2)
         .test("python: prints on two cores", || {
             let output = Machine::new()
                 .bochs()

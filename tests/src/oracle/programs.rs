@@ -140,17 +140,17 @@ fn linux_report(images: &Images, names: &[String]) -> Result<Report> {
 pub fn compare() -> Result<usize> {
     let images = images()?;
     let names = names()?;
-    let mut differing = differing(&images, &names)?;
+    let mut differing = compare_these(&images, &names)?;
     println!("  {} programs, {} differ", names.len(), differing.len());
     if !differing.is_empty() && differing.len() <= SECOND_TRIES {
         println!("  the second try:");
-        differing = self::differing(&images, &differing)?;
+        differing = compare_these(&images, &differing)?;
     }
     Ok(differing.len())
 }
 
 /// Runs these programs on both sides, prints a table, and names those that differ.
-fn differing(images: &Images, names: &[String]) -> Result<Vec<String>> {
+fn compare_these(images: &Images, names: &[String]) -> Result<Vec<String>> {
     let linux = linux_report(images, names)?;
     let here = report_here(images, names)?;
     println!(

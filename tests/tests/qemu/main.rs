@@ -32,7 +32,7 @@ use tests::suite::Tier;
 
 fn main() -> ExitCode {
     qemu::check_kernels();
-    let mut tier = Tier::new("qemu");
+    let mut tier = Tier::new("qemu").second_tries(2);
     for add in [
         boot::add,
         streams::add,
