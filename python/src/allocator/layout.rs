@@ -205,18 +205,6 @@ pub(crate) fn profile(addresses: &[usize]) -> Vec<u8> {
     let count = RECORDED.load(Ordering::Relaxed).min(MOST_RECORDED);
     // SAFETY: so many were noted, and nobody notes any more.
     let blocks = unsafe { std::slice::from_raw_parts(record, count) };
-    {
-        let mut last = BTreeMap::new();
-        for block in blocks { last.insert(block.address, *block); }
-        let mut lines = std::collections::BTreeSet::new();
-        for &a in addresses {
-            match last.range(..=a).next_back() {
-                Some((_, b)) if a - b.address < b.size as usize => {}
-                Some((_, b)) => { if lines.insert(a >> 6) { eprintln!("miss {a:x} after block {:x} size {} number {}", b.address, b.size, b.number); } }
-                None => { eprintln!("miss {a:x}"); }
-            }
-        }
-    }
     let mut numbers: Vec<u32> = written(blocks, addresses).collect();
     numbers.sort_unstable();
     numbers.dedup();
