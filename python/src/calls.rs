@@ -588,6 +588,18 @@ pub(crate) mod _calls {
         crate::child::failure(&error, vm)
     }
 
+    /// Calls a function as a spawned process does, and encodes its answer: for what that
+    /// leaves behind in the interpreter's caches.
+    #[pyfunction]
+    fn rehearse(
+        function: PyObjectRef,
+        arguments: PyObjectRef,
+        keywords: PyObjectRef,
+        vm: &VirtualMachine,
+    ) -> PyResult<()> {
+        crate::child::rehearse(&function, &arguments, &keywords, vm)
+    }
+
     /// Calls a function as a spawned process does, and all that is due at its end: the exit
     /// status, and the answer or None.
     #[pyfunction]

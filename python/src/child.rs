@@ -136,6 +136,18 @@ pub(crate) fn end(result: PyResult, vm: &VirtualMachine) -> ! {
     unsafe { libc::_exit(status as i32) }
 }
 
+/// The part of a process's life that can be played again and again: its function, its answer.
+pub(crate) fn rehearse(
+    function: &PyObject,
+    arguments: &PyObject,
+    keywords: &PyObject,
+    vm: &VirtualMachine,
+) -> PyResult<()> {
+    let value = apply(function, arguments, keywords, vm)?;
+    value_answer(&value, vm)?;
+    flush_streams(vm)
+}
+
 /// What is due after the function: threads are joined, `atexit` is run, output is flushed.
 /// The exit status, and the answer; without one where it called `sys.exit`.
 pub(crate) fn conclude(result: PyResult, vm: &VirtualMachine) -> (u32, Option<Encoded>) {
@@ -173,6 +185,10 @@ fn wind_up(vm: &VirtualMachine) -> PyResult<()> {
     if let Some(atexit) = modules.get_item_opt("atexit", vm)? {
         atexit.get_attr("_run_exitfuncs", vm)?.call((), vm)?;
     }
+    flush_streams(vm)
+}
+
+fn flush_streams(vm: &VirtualMachine) -> PyResult<()> {
     for name in ["stdout", "stderr"] {
         let stream = vm.sys_module.get_attr(name, vm)?;
         if !vm.is_none(&stream) {

@@ -82,7 +82,7 @@ def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
 
     for name in preload:
         importlib.import_module(name)
-    _keep_garbage_collector_off()
+    _prepare()
     limit = os.sysconf("SC_OPEN_MAX")
     low = 0
     for kept in [*sorted(keep), limit]:
@@ -91,11 +91,15 @@ def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
     return _roentgen.Descriptor(_roentgen.freeze(keep))
 
 
-def _keep_garbage_collector_off() -> None:
-    """Let no copy look through what all have: it would copy every page of it."""
+def _prepare() -> None:
+    """Do what no copy should have to do."""
     import gc
 
+    from ._rehearsal import rehearse
+
     gc.collect()
+    rehearse()
+    # No copy looks through what all have: it would write every page of it.
     gc.freeze()
 
 
@@ -146,7 +150,7 @@ def start_fresh(
 def freeze_self(keep: list[int]) -> int:
     """Freeze the calling process."""
     kept = sorted({*keep, *(number for number in range(3) if is_open(number))})
-    _keep_garbage_collector_off()
+    _prepare()
     try:
         return _roentgen.freeze(kept)
     except OSError as error:
