@@ -588,6 +588,18 @@ pub(crate) mod _calls {
         crate::child::failure(&error, vm)
     }
 
+    /// Has what is allocated from now on lie together.
+    #[pyfunction]
+    fn fill_holes() {
+        crate::allocator::fill_holes();
+    }
+
+    /// Makes the calling process another one than its maker, as each is that is spawned.
+    #[pyfunction]
+    fn begin(vm: &VirtualMachine) -> PyResult<()> {
+        crate::child::begin(vm)
+    }
+
     /// Calls a function as a spawned process does, and encodes its answer: for what that
     /// leaves behind in the interpreter's caches.
     #[pyfunction]

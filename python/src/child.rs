@@ -54,11 +54,7 @@ pub(crate) fn live(vm: &VirtualMachine) -> ! {
 }
 
 fn run_payload(vm: &VirtualMachine) -> PyResult {
-    renew(vm)?;
-    if let Some(templates) = modules(vm)?.get_item_opt("roentgen._templates", vm)? {
-        // Its maker's, whose descriptor it does not have.
-        templates.set_attr("known_default", vm.ctx.none(), vm)?;
-    }
+    begin(vm)?;
     let payload = payload(vm)?;
     // The first one has done its part while it was decoded.
     let Some([_setup, function, arguments, keywords]) = payload
@@ -68,6 +64,16 @@ fn run_payload(vm: &VirtualMachine) -> PyResult {
         return Err(vm.new_value_error("a process was spawned with something else than a call"));
     };
     apply(function, arguments, keywords, vm)
+}
+
+/// What is due before the payload is looked at.
+pub(crate) fn begin(vm: &VirtualMachine) -> PyResult<()> {
+    renew(vm)?;
+    if let Some(templates) = modules(vm)?.get_item_opt("roentgen._templates", vm)? {
+        // Its maker's, whose descriptor it does not have.
+        templates.set_attr("known_default", vm.ctx.none(), vm)?;
+    }
+    Ok(())
 }
 
 /// Makes a process another one than those that began as the same image: its random numbers
@@ -145,6 +151,8 @@ pub(crate) fn rehearse(
 ) -> PyResult<()> {
     let value = apply(function, arguments, keywords, vm)?;
     value_answer(&value, vm)?;
+    threads_to_end(vm)?;
+    exit_functions(vm)?;
     flush_streams(vm)
 }
 
@@ -170,22 +178,36 @@ pub(crate) fn conclude(result: PyResult, vm: &VirtualMachine) -> (u32, Option<En
 
 /// Both are cheap where nothing is to do, and no module is imported for it.
 fn wind_up(vm: &VirtualMachine) -> PyResult<()> {
-    let modules = modules(vm)?;
-    if let Some(threading) = modules.get_item_opt("threading", vm)? {
-        let started = vm
-            .import("_thread", 0)?
-            .get_attr("_count", vm)?
-            .call((), vm)?;
-        let started: usize = started.try_into_value(vm)?;
-        let due = threading.get_attr("_threading_atexits", vm)?;
-        if started > 0 || due.length(vm)? > 0 {
-            threading.get_attr("_shutdown", vm)?.call((), vm)?;
-        }
+    if let Some(threading) = threads_to_end(vm)? {
+        threading.get_attr("_shutdown", vm)?.call((), vm)?;
     }
-    if let Some(atexit) = modules.get_item_opt("atexit", vm)? {
-        atexit.get_attr("_run_exitfuncs", vm)?.call((), vm)?;
+    if let Some(run) = exit_functions(vm)? {
+        run.call((), vm)?;
     }
     flush_streams(vm)
+}
+
+/// Module `threading`, where threads are to be waited for, or functions called before.
+fn threads_to_end(vm: &VirtualMachine) -> PyResult<Option<PyObjectRef>> {
+    let Some(threading) = modules(vm)?.get_item_opt("threading", vm)? else {
+        return Ok(None);
+    };
+    let started = vm
+        .import("_thread", 0)?
+        .get_attr("_count", vm)?
+        .call((), vm)?;
+    let started: usize = started.try_into_value(vm)?;
+    let due = threading.get_attr("_threading_atexits", vm)?;
+    let is_due = started > 0 || due.length(vm)? > 0;
+    Ok(is_due.then_some(threading))
+}
+
+/// What calls the functions that `atexit` was given.
+fn exit_functions(vm: &VirtualMachine) -> PyResult<Option<PyObjectRef>> {
+    match modules(vm)?.get_item_opt("atexit", vm)? {
+        Some(atexit) => atexit.get_attr("_run_exitfuncs", vm).map(Some),
+        None => Ok(None),
+    }
 }
 
 fn flush_streams(vm: &VirtualMachine) -> PyResult<()> {

@@ -10,41 +10,30 @@ blocks together; see ``docs/processes.md``.
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 
 import _roentgen
 
-from . import _kernel_processes, _setup
-from ._channels import Channel, Receiver, Sender
+from . import _kernel_processes, _rehearsal, _setup
+from ._channels import Channel
 from ._process import Process, spawn
 from ._templates import Template
 
 
-def _answer(questions: Receiver, answers: Sender) -> None:
-    for question in questions:
-        answers.send((question, os.getpid()))
-
-
-def _add(first: int, second: int) -> int:
-    return first + second
-
-
 def _learn() -> bytes:
     """Freeze this process, and let its copies do what copies usually do."""
-    frozen = _kernel_processes.freeze_fresh(_setup.PRELOAD, []).detach()
+    frozen = _kernel_processes.freeze_fresh([], []).detach()
     _roentgen.trace(frozen)
     with Template(frozen, _setup.current()) as template:
-        spawn(_add, 1, 2, template=template).join()
-        spawn(eval("lambda: None"), template=template).join()
-        questions, answers = Channel(1), Channel(1)
-        worker = spawn(_answer, questions.receiver, answers.sender, template=template)
-        for number in range(3):
-            questions.send(number)
-            answers.receive()
-        questions.close()
-        worker.join()
+        for function in _rehearsal.USUAL:
+            with Channel(1) as questions, Channel(1) as answers:
+                ends = questions.receiver, answers.sender
+                worker = spawn(function, *ends, template=template)
+                questions.send(1)
+                answers.receive()
+                questions.close()
+                worker.join()
         profile: bytes = _roentgen.heap_profile(frozen)
     return profile
 

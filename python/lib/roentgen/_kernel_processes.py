@@ -70,10 +70,18 @@ def template_from(parts: tuple[Any, ...]) -> int:
 
 
 #: What a fresh interpreter does, the same each time: the heap's layout goes by it.
-_FRESH = f"import {', '.join(_setup.PRELOAD)}, _roentgen; _roentgen.live()"
+_FRESH = f"import {', '.join(_setup.PRELOAD)}; roentgen._kernel_processes.live()"
 
 #: Which blocks of its heap are to lie together (:mod:`roentgen._heap_layout`).
 HEAP_LAYOUT = "/usr/lib/roentgen/heap-layout"
+
+
+def live() -> None:
+    """Do what the calling process was spawned for, and end it: in a fresh interpreter."""
+    for _ in range(3):
+        _roentgen.begin()
+    _prepare()
+    _roentgen.live()
 
 
 def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
@@ -82,7 +90,8 @@ def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
 
     for name in preload:
         importlib.import_module(name)
-    _prepare()
+    if preload:
+        _prepare()
     limit = os.sysconf("SC_OPEN_MAX")
     low = 0
     for kept in [*sorted(keep), limit]:
@@ -98,6 +107,7 @@ def _prepare() -> None:
     from ._rehearsal import rehearse
 
     gc.collect()
+    _roentgen.fill_holes()
     rehearse()
     # No copy looks through what all have: it would write every page of it.
     gc.freeze()

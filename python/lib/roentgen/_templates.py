@@ -86,7 +86,7 @@ def template(preload: Iterable[str] | None = None, keep: Iterable[int] = ()) -> 
         return Template(_processes.freeze_self(kept), base)
     if isinstance(preload, str):
         raise TypeError("preload is a list of names of modules")
-    names = [*_setup.PRELOAD, *preload]
+    names = list(preload)
     known = known_default
     handle = _processes.make_template(names, kept, None if known is None else known.handle)
     return Template(handle, base)
