@@ -78,9 +78,8 @@ HEAP_LAYOUT = "/usr/lib/roentgen/heap-layout"
 
 def live() -> None:
     """Do what the calling process was spawned for, and end it: in a fresh interpreter."""
-    for _ in range(3):
-        _roentgen.begin()
     _prepare()
+    _roentgen.begin()
     _roentgen.live()
 
 
