@@ -10,10 +10,12 @@ use x86_64::instructions::port::Port;
 
 use crate::console::{self, Mode, Stdio};
 use crate::cpu::{self, interrupts, start, stop};
+use crate::errno::Result;
 use crate::fs;
 use crate::inject;
 use crate::memory::user::{Destination, Source};
-use crate::task::exec::{self, Call};
+use crate::task::exec::{self, Call, Surroundings};
+use crate::task::saved;
 
 /// Where the boot archive says what to run.
 const INIT_FILE: &[u8] = b"/etc/roentgen/init";
@@ -64,13 +66,17 @@ pub fn start(command_line: &CommandLine) {
         arguments: wanted.arguments,
         environment: wanted.environment,
     };
-    // Known before it runs: on another core it may end at once.
-    let announce = |id| {
-        FIRST.store(id, Ordering::Release);
-        console::set_first_process(id, size);
-        crate::log!("first process: {shown} ({} core(s))", cpu::count());
+    let around = Surroundings {
+        files: files.clone(),
+        context,
+        // Known before it runs: on another core it may end at once.
+        announce: |id| {
+            FIRST.store(id, Ordering::Release);
+            console::set_first_process(id, size);
+            crate::log!("first process: {shown} ({} core(s))", cpu::count());
+        },
     };
-    match exec::start_first(call, files.clone(), context, announce) {
+    match begin(call, around) {
         Ok(()) => {}
         Err(error) => {
             complain(
@@ -84,6 +90,26 @@ pub fn start(command_line: &CommandLine) {
             });
         }
     }
+}
+
+/// Queues it, from its program's template where there is one that fits. Not a part of
+/// [`start`], which has little room on its stack.
+#[inline(never)]
+fn begin(call: Call, around: Surroundings<impl FnOnce(u32)>) -> Result<()> {
+    match saved::find(&call.path) {
+        Ok(Some(template)) => {
+            crate::log!("a saved template is there, and fits");
+            return exec::start_first_from(&template, &call, around);
+        }
+        Ok(None) => {}
+        Err(refusal) => {
+            let program = String::from_utf8_lossy(&call.path);
+            let text =
+                format!("roentgen: {program} starts without its saved template: {refusal}\n");
+            complain(&around.files, &text);
+        }
+    }
+    exec::start_first(call, around)
 }
 
 /// Writes to standard error, for whoever sits at the other end.

@@ -127,6 +127,48 @@ pub(crate) fn message_call(
     unsafe { call(number, [first, message.addr(), timeout as usize, 0]) }.map(drop)
 }
 
+/// Where the C library keeps this thread's id, which a clone must find changed: what it
+/// has the kernel clear at the thread's end. 0 where the kernel does not tell.
+fn id_address() -> usize {
+    let mut address = 0_usize;
+    // SAFETY: stores one address.
+    unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
+    address
+}
+
+/// Who returns from [`freeze`].
+pub(crate) enum Frozen {
+    /// Who called it, with a descriptor of the template.
+    Maker(i32),
+    /// A process that was spawned from it.
+    Spawned,
+    /// The first process of a machine that booted from it, and where its arguments are.
+    First(usize),
+}
+
+/// Makes a template of the calling process, whose descriptors are these.
+pub(crate) fn freeze(kept: &[i32]) -> io::Result<Frozen> {
+    crate::allocator::fill_holes();
+    let mut template = -1_i32;
+    // SAFETY: the call reads `kept`, and writes one descriptor.
+    let result = unsafe {
+        call(
+            syscall::RG_FREEZE,
+            [
+                kept.as_ptr().addr(),
+                kept.len(),
+                (&raw mut template).expose_provenance(),
+                id_address(),
+            ],
+        )
+    };
+    result.map(|returned| match returned {
+        0 => Frozen::Spawned,
+        1 => Frozen::Maker(template),
+        block => Frozen::First(block),
+    })
+}
+
 #[rustpython_vm::pymodule(sub)]
 pub(crate) mod _calls {
     use std::collections::BTreeSet;
@@ -142,7 +184,7 @@ pub(crate) mod _calls {
     use rustpython_vm::function::ArgIntoFloat;
     use rustpython_vm::{PyObjectRef, PyPayload, PyRef, PyResult, TryFromObject, VirtualMachine};
 
-    use super::{Timeout, call, channel_error, message_call};
+    use super::{Frozen, Timeout, call, channel_error, id_address, message_call};
     use crate::codec::encode;
     use crate::descriptor::Descriptor;
     use crate::message::{Outgoing, receive as receive_message};
@@ -285,15 +327,6 @@ pub(crate) mod _calls {
         seconds.map_or(UNLIMITED, |seconds| (seconds.into_float() * 1e9) as u64)
     }
 
-    /// Where the C library keeps this thread's id, which a clone must find changed: what it
-    /// has the kernel clear at the thread's end. 0 where the kernel does not tell.
-    fn id_address() -> usize {
-        let mut address = 0_usize;
-        // SAFETY: stores one address.
-        unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
-        address
-    }
-
     fn spawn_with(template: i32, options: Options, payload: Message) -> io::Result<(usize, i32)> {
         let (cpu_time, deadline) = (limit(options.cpu_time), limit(options.deadline));
         let (affinity, affinity_size) = match &options.affinity {
@@ -399,14 +432,11 @@ pub(crate) mod _calls {
         Ok(started(made, vm))
     }
 
-    /// Spawns a process that runs another program, which can ask for `payload`, and keeps
-    /// these descriptors.
+    /// Spawns a process that runs another program.
     #[pyfunction]
     fn spawn_program(
         arguments: Vec<PyBytesRef>,
         environment: Vec<PyBytesRef>,
-        kept: Vec<i32>,
-        payload: PyObjectRef,
         options: Options,
         vm: &VirtualMachine,
     ) -> PyResult<(usize, PyRef<Descriptor>)> {
@@ -427,16 +457,12 @@ pub(crate) mod _calls {
         let Some(program) = arguments.first() else {
             return Err(vm.new_value_error("a program has a name"));
         };
-        let outgoing = Outgoing::new(encode(&payload, vm)?);
-        let made = spawn_with(SELF, options, outgoing.message())
+        let made = spawn_with(SELF, options, Message::default())
             .map_err(|error| error.into_pyexception(vm))?;
         if made.0 == 0 {
             // A clone, maybe of one of several threads: nothing but the next call is safe.
             // SAFETY: strings and arrays end with a null, and live until then.
             unsafe {
-                for descriptor in kept {
-                    libc::fcntl(descriptor, libc::F_SETFD, 0);
-                }
                 libc::execve(program.as_ptr(), argv.as_ptr(), envp.as_ptr());
                 libc::_exit(127);
             }
@@ -448,51 +474,42 @@ pub(crate) mod _calls {
     /// from it does what it was given there, and does not return.
     #[pyfunction]
     fn freeze(kept: Vec<i32>, vm: &VirtualMachine) -> PyResult<i32> {
-        crate::allocator::fill_holes();
-        let mut template = -1_i32;
-        // SAFETY: the call reads `kept`, and writes one descriptor.
-        let result = unsafe {
-            call(
-                syscall::RG_FREEZE,
-                [
-                    kept.as_ptr().addr(),
-                    kept.len(),
-                    (&raw mut template).expose_provenance(),
-                    id_address(),
-                ],
-            )
-        };
-        match result {
-            Ok(0) => crate::child::live(vm),
-            Ok(_) => Ok(template),
+        match super::freeze(&kept) {
+            Ok(Frozen::Maker(template)) => Ok(template),
+            // The first process of a machine is given no call, and ends by that.
+            Ok(Frozen::Spawned | Frozen::First(_)) => crate::child::live(vm),
             Err(error) => Err(error.into_pyexception(vm)),
         }
     }
 
-    /// Has the processes of a template traced that are spawned from here on.
+    /// What processes of a template wrote of that which they share with it, as addresses in
+    /// this machine's order of bytes. The first call begins with it.
     #[pyfunction]
-    fn trace(template: i32, vm: &VirtualMachine) -> PyResult<()> {
-        traced(template, &mut [])
-            .map(drop)
-            .map_err(|error| error.into_pyexception(vm))
-    }
-
-    /// The heap's profile: which of its blocks the processes of a template wrote that this
-    /// process made of itself while it recorded.
-    #[pyfunction]
-    fn heap_profile(template: i32, vm: &VirtualMachine) -> PyResult<PyRef<PyBytes>> {
+    fn traced_writes(template: i32, vm: &VirtualMachine) -> PyResult<PyRef<PyBytes>> {
         let read = || {
             let mut addresses = vec![0_usize; traced(template, &mut [])?];
             let count = traced(template, &mut addresses)?;
             addresses.truncate(count);
             Ok(addresses)
         };
-        read()
-            .map(|addresses| {
-                vm.ctx
-                    .new_bytes(crate::allocator::layout::profile(&addresses))
-            })
-            .map_err(|error: io::Error| error.into_pyexception(vm))
+        let addresses = read().map_err(|error: io::Error| error.into_pyexception(vm))?;
+        let bytes: Vec<u8> = addresses.iter().flat_map(|a| a.to_ne_bytes()).collect();
+        Ok(vm.ctx.new_bytes(bytes))
+    }
+
+    /// The heap's profile (`allocator/layout.rs`), where copies of the process wrote at these
+    /// addresses that recorded its blocks; empty where that was not this one's maker.
+    #[pyfunction]
+    fn heap_profile(writes: PyBytesRef, vm: &VirtualMachine) -> PyRef<PyBytes> {
+        let addresses: Vec<usize> = writes
+            .as_bytes()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| usize::from_ne_bytes(*bytes))
+            .collect();
+        vm.ctx
+            .new_bytes(crate::allocator::layout::profile(&addresses))
     }
 
     fn traced(template: i32, addresses: &mut [usize]) -> io::Result<usize> {
@@ -506,13 +523,12 @@ pub(crate) mod _calls {
         }
     }
 
-    /// Does what the calling process was spawned for, and ends it.
+    /// The template that the machine booted from: a descriptor.
     #[pyfunction]
-    fn live(vm: &VirtualMachine) {
-        // What is allocated from here on is another's each time, and lies by itself.
-        crate::allocator::layout::stop();
-        crate::allocator::fill_holes();
-        crate::child::live(vm)
+    fn system_template(vm: &VirtualMachine) -> PyResult<i32> {
+        // SAFETY: takes no argument.
+        let result = unsafe { call(syscall::RG_TEMPLATE, [0; 4]) };
+        descriptor(result, vm)
     }
 
     /// Waits for the end of a spawned process: exit code (or minus the signal) and limit that
@@ -594,12 +610,6 @@ pub(crate) mod _calls {
     #[pyfunction]
     fn fill_holes() {
         crate::allocator::fill_holes();
-    }
-
-    /// Makes the calling process another one than its maker, as each is that is spawned.
-    #[pyfunction]
-    fn begin(vm: &VirtualMachine) -> PyResult<()> {
-        crate::child::begin(vm)
     }
 
     /// Calls a function as a spawned process does, and encodes its answer: for what that

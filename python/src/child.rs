@@ -54,7 +54,11 @@ pub(crate) fn live(vm: &VirtualMachine) -> ! {
 }
 
 fn run_payload(vm: &VirtualMachine) -> PyResult {
-    begin(vm)?;
+    renew(vm)?;
+    if let Some(templates) = modules(vm)?.get_item_opt("roentgen._templates", vm)? {
+        // Its maker's, whose descriptor it does not have.
+        templates.set_attr("known_default", vm.ctx.none(), vm)?;
+    }
     let payload = payload(vm)?;
     // The first one has done its part while it was decoded.
     let Some([_setup, function, arguments, keywords]) = payload
@@ -64,16 +68,6 @@ fn run_payload(vm: &VirtualMachine) -> PyResult {
         return Err(vm.new_value_error("a process was spawned with something else than a call"));
     };
     apply(function, arguments, keywords, vm)
-}
-
-/// What is due before the payload is looked at.
-pub(crate) fn begin(vm: &VirtualMachine) -> PyResult<()> {
-    renew(vm)?;
-    if let Some(templates) = modules(vm)?.get_item_opt("roentgen._templates", vm)? {
-        // Its maker's, whose descriptor it does not have.
-        templates.set_attr("known_default", vm.ctx.none(), vm)?;
-    }
-    Ok(())
 }
 
 /// Makes a process another one than those that began as the same image: its random numbers

@@ -14,6 +14,7 @@ mod linux;
 mod message;
 mod native;
 mod standard;
+mod template;
 
 use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
 use rustpython_vm::py_freeze;
@@ -37,5 +38,9 @@ fn main() -> std::process::ExitCode {
                 state.config.paths.stdlib_dir = Some(STDLIB_DIR.to_owned());
             }
         });
-    rustpython::run(builder)
+    if template::is_wanted() {
+        template::run(builder)
+    } else {
+        rustpython::run(builder)
+    }
 }

@@ -8,6 +8,7 @@
 //! | [`lane`] | one class's queue: the deque, and the owner-only one for bound tasks |
 //! | [`idle`] | who idles, who halts, who searches |
 //! | [`state`] | what a task is doing, in one word |
+//! | [`ending`] | how a process ends, and who takes back what is left of it |
 //! | [`entity`] | what the scheduler knows of a task |
 //! | [`fair`] | virtual time: who is ahead |
 //! | [`policy`] | decisions: placement, weight, slice |
@@ -24,6 +25,7 @@
 
 pub mod counts;
 pub mod deque;
+pub mod ending;
 pub mod entity;
 pub mod fair;
 pub mod idle;

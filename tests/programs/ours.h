@@ -38,7 +38,7 @@ static inline long counter(const char *name)
 }
 
 /* How the machine's memory is used: the words of `MemoryInfo` in python/abi. */
-enum { TOTAL, FREE, PAGE_TABLES, USER, MEMORY_WORDS = 7 };
+enum { TOTAL, FREE, PAGE_TABLES, USER, KERNEL_HEAP, KERNEL_STACKS, MEMORY_WORDS = 7 };
 
 static inline void read_memory(uint64_t words[MEMORY_WORDS])
 {

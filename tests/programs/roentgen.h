@@ -24,6 +24,8 @@ enum {
     RG_FINISH,
     RG_JOIN,
     RG_PROCESS,
+    RG_FAIL_ALLOCATION,
+    RG_TEMPLATE,
     RG_TRACE_WRITES,
 };
 
@@ -149,6 +151,13 @@ static inline int rg_finish(unsigned status, const struct message *answer)
 static inline int rg_join(int pidfd, struct message *answer, struct ending *ending, uint64_t nanos)
 {
     return (int)syscall(RG_JOIN, pidfd, answer, ending, nanos);
+}
+
+/* Has `count` allocations fail, the nth from now on the first; how many were to come up to
+ * the first that was asked for before. */
+static inline long rg_fail_allocation(unsigned nth, unsigned count)
+{
+    return syscall(RG_FAIL_ALLOCATION, nth, count);
 }
 
 #endif

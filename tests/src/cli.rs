@@ -15,6 +15,8 @@ use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
 use crate::machine::{Accelerator, Emulator, Hardware, bochs};
 use crate::size;
+use crate::stress;
+use crate::stress::storm::{self, Storm};
 
 /// What `run.sh` is to do.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub enum Command {
     Test(Option<String>),
     /// Measure.
     Bench(Request),
+    /// Try to break it.
+    Stress(stress::Request),
     /// Make a bootable image at this path.
     Iso(Option<PathBuf>),
     /// Formatting, lints, types.
@@ -63,6 +67,8 @@ pub struct Run {
     pub log: Option<LogTarget>,
     /// When the machine is ended.
     pub timeout: Option<Duration>,
+    /// Whether the interpreter may begin from its template.
+    pub has_template: bool,
     /// The interpreter's own options, such as `-u` or `-X dev`.
     pub interpreter: Vec<OsString>,
     /// The program.
@@ -74,7 +80,8 @@ pub struct Run {
 /// The help text.
 pub const HELP: &str = "\
 ./run.sh [OPTIONS] [-c CODE | -m MODULE | FILE | -] [ARG…]     like python
-./run.sh build | test [FILTER] | bench [NAME…] | iso [PATH] | check | clean | help
+./run.sh build | test [FILTER] | bench [NAME…] | stress [NAME…] | iso [PATH] | check | clean
+./run.sh help
 
   --smp N            cores (default: the host's, at least 2)
   --mem SIZE         memory, such as 512M or 2G (default: 1G)
@@ -85,6 +92,7 @@ pub const HELP: &str = "\
                      in memory, at most 64 MiB (default: FILE alone, or its package)
   --log FILE|-       the kernel's log (default: target/kernel.log)
   --timeout SECONDS  end the machine then, with status 124
+  --no-template      start the interpreter from nothing, not from its saved template
   --gdb              wait for a debugger on port 1234
   --append WORDS     words for the kernel's command line
 
@@ -94,9 +102,11 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
 
   build --ship       the interpreter with link-time optimisation (20 minutes and more)
   test FILTER        only tests whose name has FILTER in it
-  bench NAME…        start, sched, pcid: measured, with --linux or --no-linux beside it,
-                     --quick (default: minutes) or --full (an hour), and with
+  bench NAME…        start, sched, pcid, process: measured, with --linux or --no-linux
+                     beside it, --quick (default: minutes) or --full (an hour), and with
                      --only wall, instructions or virtual figures of one kind
+  stress NAME…       spawn, kills, memory, python: tried to break, for an hour, or with
+                     --scale F a part or a multiple of that; with --seed N the same again
   iso PATH           a GRUB image for Bochs and for a PC (default: target/roentgen.iso)
 ";
 
@@ -116,6 +126,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command> {
                 ));
             }
             "bench" => return bench(rest),
+            "stress" => return stress(rest),
             "iso" => return Ok(Command::Iso(at_most_one(command, rest)?.map(PathBuf::from))),
             "check" | "clean" | "help" if !rest.is_empty() => {
                 return Err(usage(format!("{command} takes no arguments")));
@@ -135,6 +146,49 @@ fn build(rest: &[OsString]) -> Result<Command> {
         [word] if word == "--ship" => Ok(Command::Build(true)),
         _ => Err(usage("build takes nothing but --ship".to_owned())),
     }
+}
+
+fn stress(rest: &[OsString]) -> Result<Command> {
+    let mut request = stress::Request {
+        storms: Vec::new(),
+        seed: None,
+        scale: 1.0,
+    };
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().and_then(|value| value.to_str());
+        match word.to_str() {
+            Some("--seed") => {
+                let seed = value().and_then(|text| text.parse().ok());
+                request.seed =
+                    Some(seed.ok_or_else(|| {
+                        usage(format!("stress --seed: a number up to {}", u32::MAX))
+                    })?);
+            }
+            Some("--scale") => {
+                request.scale = value()
+                    .and_then(|text| text.parse().ok())
+                    .filter(|scale| (0.0..=1000.0).contains(scale) && *scale > 0.0)
+                    .ok_or_else(|| usage("stress --scale: a number, such as 0.1".to_owned()))?;
+            }
+            name => match name.and_then(Storm::named) {
+                Some(storm) if !request.storms.contains(&storm) => request.storms.push(storm),
+                Some(_) => {}
+                None => {
+                    let names: Vec<&str> = storm::ALL.iter().map(|storm| storm.name).collect();
+                    return Err(usage(format!(
+                        "stress {}: {} or an option",
+                        word.display(),
+                        names.join(", ")
+                    )));
+                }
+            },
+        }
+    }
+    if request.storms.is_empty() {
+        request.storms = storm::ALL.iter().collect();
+    }
+    Ok(Command::Stress(request))
 }
 
 fn bench(rest: &[OsString]) -> Result<Command> {
@@ -192,6 +246,7 @@ fn run(words: Vec<OsString>) -> Result<Command> {
         share: None,
         log: None,
         timeout: None,
+        has_template: true,
         interpreter: Vec::new(),
         program: Program::None,
         arguments: Vec::new(),
@@ -234,6 +289,7 @@ fn run(words: Vec<OsString>) -> Result<Command> {
                 });
             }
             Long("timeout") => run.timeout = Some(seconds(&parser.value().map_err(wrong)?)?),
+            Long("no-template") => run.has_template = false,
             Long("gdb") => run.hardware.is_debugged = true,
             Long("help") | Short('h') => return Ok(Command::Help),
             Short(
@@ -450,6 +506,23 @@ mod tests {
     }
 
     #[test]
+    fn stress_takes_names_a_seed_and_a_scale_and_all_in_full_without() {
+        let request = |words: &[&str]| match parsed(words) {
+            Ok(Command::Stress(request)) => request,
+            other => panic!("{words:?}: {other:?}"),
+        };
+        let names = |request: &stress::Request| -> Vec<&str> {
+            request.storms.iter().map(|storm| storm.name).collect()
+        };
+        let chosen = request(&["stress", "--seed", "7", "kills", "--scale", "0.5", "spawn"]);
+        assert_eq!(names(&chosen), ["kills", "spawn"]);
+        assert_eq!((chosen.seed, chosen.scale), (Some(7), 0.5));
+        let all = request(&["stress"]);
+        assert_eq!(all.storms.len(), storm::ALL.len());
+        assert_eq!((all.seed, all.scale), (None, 1.0));
+    }
+
+    #[test]
     fn a_wrong_option_is_one_line_and_status_2() {
         for words in [
             &["--smp", "0"][..],
@@ -474,6 +547,11 @@ mod tests {
             &["bench", "--fast"],
             &["bench", "--only"],
             &["bench", "--only", "time"],
+            &["stress", "kill"],
+            &["stress", "--seed"],
+            &["stress", "--seed", "-1"],
+            &["stress", "--scale", "0"],
+            &["stress", "--scale", "nan"],
         ] {
             let error = parsed(words).expect_err(&format!("{words:?}"));
             assert_eq!(error.exit_status(), 2, "{words:?}");

@@ -15,6 +15,8 @@
 //! | [`seeded`] | kernels with a bug put in, and the tests that find it |
 //! | [`numbers`] | what a program in a machine has counted |
 //! | [`bench`] | this kernel measured, beside the control |
+//! | [`stress`] | this kernel under loads that are to break it |
+//! | [`host`] | what a host is, for results |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
 //! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
@@ -26,6 +28,7 @@ pub mod console;
 pub mod cpio;
 pub mod error;
 pub mod fingerprint;
+pub mod host;
 pub mod initramfs;
 pub mod iso;
 pub mod linux;
@@ -40,6 +43,7 @@ pub mod quality;
 pub mod seeded;
 pub mod share;
 pub mod size;
+pub mod stress;
 pub mod suite;
 pub mod symbols;
 pub mod toolchain;

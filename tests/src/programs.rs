@@ -64,7 +64,7 @@ pub fn compile(name: &str, link: Link) -> Result<PathBuf> {
 /// [`Error::Tool`] with the compiler's output.
 pub fn compile_source(source: &str, link: Link) -> Result<PathBuf> {
     packages::require(&[Need::Build, Need::Test])?;
-    let headers = project::root().join("tests/programs");
+    let directory = project::root().join("tests/programs");
     let source = project::root().join(source);
     let name = source.file_stem().unwrap_or_default().display();
     let options = [
@@ -77,7 +77,8 @@ pub fn compile_source(source: &str, link: Link) -> Result<PathBuf> {
         link.option(),
     ];
     let mut key = ContentKey::default();
-    let headers = ["names.h", "bench.h", "roentgen.h", "ours.h"].map(|header| headers.join(header));
+    let headers = ["names.h", "bench.h", "roentgen.h", "ours.h", "stress.h"];
+    let headers = headers.map(|header| directory.join(header));
     key.files(
         &project::root(),
         &[&[source.clone()][..], &headers].concat(),

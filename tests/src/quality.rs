@@ -64,7 +64,7 @@ pub fn check() -> Result<ExitCode> {
     guest.args(["--", "-D", "warnings"]);
     step("clippy, kernel", guest)?;
 
-    let tools = python_tools()?;
+    let tools = python_tools("venv", PYTHON_TOOLS)?;
     for (name, arguments) in [
         ("ruff check", &["check"][..]),
         ("ruff format", &["format", "--check"]),
@@ -92,22 +92,25 @@ fn tool(tools: &Path, name: &str) -> Command {
     command
 }
 
-/// A virtual environment in `target/` with the tools in it.
-fn python_tools() -> Result<PathBuf> {
-    let place = project::target().join("venv");
+/// A virtual environment of this name in `target/`, with packages from PyPI in it.
+///
+/// # Errors
+/// Where they cannot be had.
+pub fn python_tools(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let place = project::target().join(name);
     let stamp = place.join("tools");
-    let wanted = PYTHON_TOOLS.join("\n");
+    let wanted = packages.join("\n");
     if std::fs::read_to_string(&stamp).is_ok_and(|old| old == wanted) {
         return Ok(place);
     }
-    println!("check: fetching {}", PYTHON_TOOLS.join(" and "));
+    eprintln!("roentgen: fetching {}", packages.join(" and "));
     let mut make = Command::new("/usr/bin/python3");
     make.args(["-m", "venv", "--clear"]).arg(&place);
     run("making a virtual environment", &mut make)?;
     let mut install = Command::new(place.join("bin/pip"));
     install
         .args(["install", "--quiet", "--disable-pip-version-check"])
-        .args(PYTHON_TOOLS);
+        .args(packages);
     run("fetching the Python tools", &mut install)?;
     std::fs::write(&stamp, wanted).map_err(Error::file(&stamp))?;
     Ok(place)

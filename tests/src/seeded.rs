@@ -38,6 +38,7 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("silent-pipe", "programs: pipes"),
     ("silent-channel", "programs: channels"),
     ("writable-message", "programs: channels"),
+    ("kept-message", "programs: nth_allocation"),
     ("silent-mutex", "programs: threads"),
     ("late-timer", "programs: scheduling"),
     ("long-pointer", "programs: pointers"),

@@ -18,3 +18,4 @@ pub mod netlink;
 pub mod path;
 pub mod record_locks;
 pub mod rtnetlink;
+pub mod saved;

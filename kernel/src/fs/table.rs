@@ -146,6 +146,24 @@ impl FdTable {
         closes_on_exec: bool,
     ) -> Result<usize> {
         pressure::check_room(Errno::ENFILE)?;
+        self.fill_from(file, minimum, closes_on_exec)
+    }
+
+    /// Gives `file` the lowest free descriptor, where [`FdTable::check_room`] has said that
+    /// there is one: this fails only where another thread took it since.
+    ///
+    /// # Errors
+    /// As [`FdTable::install`].
+    pub fn install_in_room(&self, file: Arc<OpenFile>, closes_on_exec: bool) -> Result<usize> {
+        self.fill_from(file, 0, closes_on_exec)
+    }
+
+    fn fill_from(
+        &self,
+        file: Arc<OpenFile>,
+        minimum: usize,
+        closes_on_exec: bool,
+    ) -> Result<usize> {
         let limit = limit();
         let entry = Entry {
             file,
@@ -168,17 +186,18 @@ impl FdTable {
         }
     }
 
-    /// Whether there is room for one more; asked before what should have no effect where
-    /// there is none.
+    /// Makes room for one more; asked before what should have no effect where there is
+    /// none.
     ///
     /// # Errors
-    /// `EMFILE`.
+    /// As [`FdTable::install`].
     pub fn check_room(&self) -> Result<()> {
-        let limit = limit();
-        if self.slots.lock().free_from(0) >= limit {
+        pressure::check_room(Errno::ENFILE)?;
+        let descriptor = self.slots.lock().free_from(0);
+        if descriptor >= limit() {
             return Err(Errno::EMFILE);
         }
-        Ok(())
+        self.grow(descriptor + 1)
     }
 
     /// Makes `descriptor` refer to `file`; what it referred to is closed (`dup2(2)`).
@@ -301,6 +320,14 @@ impl FdTable {
         }
     }
 
+    /// A process that never began gives the table up: nothing is closed in its name.
+    pub fn abandon(&self) {
+        if self.holders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let slots = mem::take(&mut *self.slots.lock());
+            drop(slots);
+        }
+    }
+
     fn close_all(&self) {
         let slots = mem::take(&mut *self.slots.lock());
         for entry in slots.entries.into_iter().flatten() {
@@ -354,9 +381,7 @@ impl FdTable {
         let mut entries: Vec<Option<Entry>> = Vec::new();
         loop {
             let needed = self.slots.lock().entries.len();
-            entries
-                .try_reserve_exact(needed)
-                .map_err(|_| Errno::ENOMEM)?;
+            pressure::reserve_exact(&mut entries, needed, Errno::ENOMEM)?;
             let slots = self.slots.lock();
             if slots.entries.len() > entries.capacity() {
                 continue;
@@ -383,9 +408,7 @@ impl FdTable {
             }
             let wanted = needed.next_power_of_two().max(FIRST_SIZE);
             let mut larger: Vec<Option<Entry>> = Vec::new();
-            larger
-                .try_reserve_exact(wanted)
-                .map_err(|_| Errno::ENOMEM)?;
+            pressure::reserve_exact(&mut larger, wanted, Errno::ENOMEM)?;
             let old = {
                 let mut slots = self.slots.lock();
                 if slots.entries.len() >= wanted {

@@ -207,6 +207,13 @@ impl AreaMap {
         true
     }
 
+    /// How many areas are divided where the range is cut out.
+    #[must_use]
+    pub fn divided_by(&self, range: &Range<usize>) -> usize {
+        let is_within = |border: usize| self.find(border).is_some_and(|area| area.start < border);
+        usize::from(is_within(range.start)) + usize::from(is_within(range.end))
+    }
+
     /// Adds an area where nothing is, joining it with its neighbours where it can.
     pub fn insert(&mut self, mut area: Area) {
         self.total += area.end - area.start;

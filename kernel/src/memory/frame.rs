@@ -16,7 +16,7 @@ use roentgen_abi::syscall::MemoryInfo;
 use x86_64::PhysAddr;
 
 use super::ledger::{self, Ledger};
-use super::{PAGE_SIZE, direct};
+use super::{PAGE_SIZE, direct, failing};
 use crate::boot::{BootInfo, MAX_REGIONS, Region};
 use crate::cpu;
 use crate::sync::{InterruptsOff, IrqLock};
@@ -360,6 +360,9 @@ impl Frame {
     /// # Errors
     /// No frame is free.
     pub fn allocate(purpose: FrameUse) -> Result<Self, OutOfMemory> {
+        if purpose != FrameUse::KernelHeap && failing::must_fail() {
+            return Err(OUT_OF_MEMORY);
+        }
         let is_charged = matches!(purpose, FrameUse::PageTable | FrameUse::User);
         let charged = if is_charged { charge()? } else { None };
         let Some(number) = take_number(purpose == FrameUse::KernelHeap) else {

@@ -21,13 +21,15 @@ use super::PAGE_SIZE;
 use super::area::{Area, AreaMap, AtFork};
 use super::frame::{self, Frame, FrameUse, OutOfMemory};
 use super::space::{AddressSpace, Layout, new_translations};
-use super::tables::{BORROWED, Gather, Tables, UPPER, USER_TOP, clear_writable, span, table_at};
+use super::tables::{
+    BORROWED, Gather, Tables, UPPER, USER_TOP, clear_writable, index, span, table_at,
+};
 use super::trace::Trace;
 use super::written::Written;
 use crate::errno::Result;
 
 /// The user half of a tree of tables that never changes.
-struct FrozenTables {
+pub(super) struct FrozenTables {
     root: PhysAddr,
     /// Tables in it, the top one among them.
     table_count: u64,
@@ -37,12 +39,12 @@ struct FrozenTables {
 
 /// The memory of a template.
 pub struct FrozenSpace {
-    tables: FrozenTables,
-    areas: Arc<AreaMap>,
-    break_start: usize,
-    break_end: usize,
-    mmap_top: usize,
-    written: Written,
+    pub(super) tables: FrozenTables,
+    pub(super) areas: Arc<AreaMap>,
+    pub(super) break_start: usize,
+    pub(super) break_end: usize,
+    pub(super) mmap_top: usize,
+    pub(super) written: Written,
     pub(super) trace: Trace,
 }
 
@@ -59,6 +61,46 @@ impl FrozenTables {
         // Where there is no frame on the way, what is there goes with `frozen`.
         frozen.fill(root, from.root, 3, 0, left_out)?;
         Ok(frozen)
+    }
+
+    /// None yet; its maker [puts](Self::put) pages in.
+    pub(super) fn empty() -> core::result::Result<Self, OutOfMemory> {
+        Ok(Self {
+            root: Frame::allocate_zeroed(FrameUse::PageTable)?.into_entry(),
+            table_count: 1,
+            page_count: 0,
+        })
+    }
+
+    /// Maps a page where none is.
+    pub(super) fn put(
+        &mut self,
+        address: usize,
+        frame: Frame,
+        flags: Flags,
+    ) -> core::result::Result<(), OutOfMemory> {
+        let mut table = self.root;
+        for level in (1..4).rev() {
+            // SAFETY: a table that nobody but the maker knows yet.
+            let entry = unsafe { &mut (&mut *table_at(table))[index(address, level)] };
+            if entry.is_unused() {
+                let fresh = Frame::allocate_zeroed(FrameUse::PageTable)?.into_entry();
+                self.table_count += 1;
+                entry.set_addr(fresh, UPPER.difference(Flags::WRITABLE) | BORROWED);
+            }
+            table = entry.addr();
+        }
+        // SAFETY: as above.
+        let entry = unsafe { &mut (&mut *table_at(table))[index(address, 0)] };
+        debug_assert!(entry.is_unused());
+        entry.set_addr(frame.into_entry(), flags | BORROWED);
+        self.page_count += 1;
+        Ok(())
+    }
+
+    /// Calls `visit` with each page's address and frame, by address.
+    pub(super) fn for_each_page(&self, visit: &mut dyn FnMut(usize, PhysAddr)) {
+        visit_pages(self.root, 3, 0, visit);
     }
 
     /// Fills table `to`, of zeros, with what `from` maps from `base` on.
@@ -101,6 +143,19 @@ impl FrozenTables {
             self.page_count += 1;
         }
         Ok(())
+    }
+}
+
+fn visit_pages(table: PhysAddr, level: u32, base: usize, visit: &mut dyn FnMut(usize, PhysAddr)) {
+    // SAFETY: a frozen table, which stays and never changes while the caller has it.
+    let entries = unsafe { &*table_at(table) };
+    for (slot, entry) in entries.iter().enumerate() {
+        let address = base + slot * span(level);
+        match level {
+            _ if entry.is_unused() => {}
+            0 => visit(address, entry.addr()),
+            _ => visit_pages(entry.addr(), level - 1, address, visit),
+        }
     }
 }
 

@@ -18,6 +18,9 @@ use crate::sync::{InterruptsOff, IrqLock};
 /// Block sizes in bytes; a block is aligned to the largest power of two dividing it.
 const CLASSES: [usize; 12] = [16, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 1360, 2048];
 
+/// Larger ones are the large part's, which can take many frames at once.
+pub const LARGEST_BLOCK: usize = 2048;
+
 /// How far the large part grows at least, in bytes.
 const GROWTH: usize = 256 * 1024;
 
@@ -113,7 +116,7 @@ fn class_of(layout: Layout) -> Option<usize> {
     // Blocks of a class lie one behind the other from the start of a frame.
     (class..CLASSES.len())
         .find(|class| CLASSES[*class].is_multiple_of(layout.align()))
-        .filter(|_| layout.align() <= 2048)
+        .filter(|_| layout.align() <= LARGEST_BLOCK)
 }
 
 // SAFETY: blocks are disjoint, aligned by their class, and stay until they are freed.

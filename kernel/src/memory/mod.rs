@@ -2,6 +2,7 @@
 
 pub mod area;
 pub mod direct;
+pub mod failing;
 pub mod fault;
 pub mod frame;
 pub mod frozen;
@@ -11,6 +12,7 @@ pub mod ledger;
 pub mod loaded;
 pub mod object;
 pub mod pressure;
+pub mod saved;
 pub mod space;
 pub mod stacks;
 pub mod tables;

@@ -92,6 +92,16 @@ impl MemoryObject {
         self.length.load(Ordering::Acquire)
     }
 
+    /// Where the boot archive has all of the object, one page behind the other: physical
+    /// address and length in bytes. None where it was written, or does not end with a page.
+    #[must_use]
+    pub fn archived(&self) -> Option<(u64, u64)> {
+        let pages = self.pages.lock();
+        let boot = pages.boot?;
+        let is_whole = boot.length == self.length() && pages.frames.is_empty();
+        is_whole.then_some((boot.start, boot.length))
+    }
+
     /// Bytes of memory that the object's pages take.
     #[must_use]
     pub fn resident(&self) -> u64 {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use smp::shootdown::{Batch, Pen, Translations};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
+use x86_64::structures::paging::page_table::PageTableEntry;
 
 use super::area::{Area, AreaMap, AreaName, AtFork, Backing, Protection};
 use super::frozen::FrozenSpace;
@@ -29,6 +30,9 @@ pub const STACK_GAP: usize = 256 * PAGE_SIZE;
 
 /// Where the first thread's stack ends, less what is drawn at random.
 pub const STACK_TOP: usize = 0x7fff_ffff_0000;
+
+/// Bytes of a line of `/proc/PID/maps`, about.
+const LINE: usize = 112;
 
 /// Areas that a process may have (Linux's `vm.max_map_count`).
 const MAX_AREAS: usize = 65_530;
@@ -297,6 +301,7 @@ impl AddressSpace {
         if layout.areas.is_free(range) {
             return Ok(());
         }
+        layout.check_division(range, pressure::check_release)?;
         let mut gather = Gather::new();
         let result = layout.tables.unmap(range.start, range.end, &mut gather);
         if result.is_ok() {
@@ -338,32 +343,19 @@ impl AddressSpace {
                 layout.check_data(more)?;
             }
         }
+        layout.check_division(&range, pressure::check_reserve)?;
+        let mut gather = Gather::new();
+        let result = layout.protect_pages(&range, protection, &mut gather);
         for mut area in layout.areas_mut().remove(&range) {
-            area.protection = protection;
+            if result.is_ok() {
+                area.protection = protection;
+            } else {
+                // As it was. This fails at the table, if any, where the change did.
+                let pages = area.start..area.end;
+                let _ = layout.protect_pages(&pages, area.protection, &mut gather);
+            }
             layout.areas_mut().insert(area);
         }
-        let mut gather = Gather::new();
-        let mut narrowed = Batch::new();
-        // W comes back by a fault, which knows whether the page must be copied.
-        let result =
-            layout
-                .tables
-                .change(range.start, range.end, &mut gather, &mut |page, entry| {
-                    let keep_writable = entry.flags().contains(Flags::WRITABLE);
-                    let flags = leaf_flags(protection, keep_writable);
-                    let kept = entry.flags() & BORROWED;
-                    if entry
-                        .flags()
-                        .intersection(!(Flags::ACCESSED | Flags::DIRTY | BORROWED))
-                        != flags
-                    {
-                        if is_narrower(entry.flags(), flags) {
-                            narrowed.add((page / PAGE_SIZE) as u64, 1);
-                        }
-                        entry.set_flags(flags | kept);
-                    }
-                });
-        gather.note_batch(&narrowed);
         self.finish(&mut layout.pen, &mut gather);
         Ok(result?)
     }
@@ -486,6 +478,7 @@ impl AddressSpace {
                 start..start + new_length
             }
         };
+        layout.check_division(&old_range, pressure::check_reserve)?;
         self.move_pages(&mut layout, &old_range, &target)?;
         let mut moved = area.clone();
         if let Backing::Object(_, offset) = &mut moved.backing {
@@ -498,7 +491,7 @@ impl AddressSpace {
     }
 
     /// Moves the mapped pages of `from` to the start of `to`, and drops those that find
-    /// no place.
+    /// no place; all or none.
     fn move_pages(
         &self,
         layout: &mut Layout,
@@ -506,36 +499,7 @@ impl AddressSpace {
         to: &Range<usize>,
     ) -> Result<()> {
         let mut gather = Gather::new();
-        let mut result = Ok(());
-        for offset in (0..from.len().min(to.len())).step_by(PAGE_SIZE) {
-            if layout.tables.lookup(from.start + offset).is_none() {
-                continue;
-            }
-            // Both leaves exist before anything moves.
-            if let Err(error) = layout.tables.leaf(to.start + offset, &mut gather) {
-                result = Err(error);
-                break;
-            }
-            let entry = match layout.tables.leaf(from.start + offset, &mut gather) {
-                Ok(entry) => {
-                    let moved = entry.clone();
-                    entry.set_unused();
-                    moved
-                }
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
-            };
-            let page = from.start + offset;
-            gather.note_narrowed(page, page + 1);
-            if let Ok(target) = layout.tables.leaf(to.start + offset, &mut gather) {
-                *target = entry;
-            }
-        }
-        if result.is_ok() {
-            result = layout.tables.unmap(from.start, from.end, &mut gather);
-        }
+        let result = layout.move_leaves(from, to, &mut gather);
         self.finish(&mut layout.pen, &mut gather);
         Ok(result?)
     }
@@ -612,6 +576,7 @@ impl AddressSpace {
             }
         }
         let is_whole = layout.areas.covers(&range);
+        layout.check_division(&range, pressure::check_reserve)?;
         for mut area in layout.areas_mut().remove(&range) {
             area.at_fork.set(at_fork, is_set);
             layout.areas_mut().insert(area);
@@ -661,11 +626,14 @@ impl AddressSpace {
     }
 
     /// `/proc/PID/maps`.
-    #[must_use]
-    pub fn maps_text(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn maps_text(&self) -> Result<Vec<u8>> {
         use std::io::Write;
         let layout = self.layout.lock();
         let mut text = Vec::new();
+        pressure::reserve_exact(&mut text, layout.areas.count() * LINE, Errno::ENOMEM)?;
         for area in layout.areas.iter() {
             let bit = |bit, letter| {
                 if area.protection.contains(bit) {
@@ -703,7 +671,7 @@ impl AddressSpace {
             }
             text.push(b'\n');
         }
-        text
+        Ok(text)
     }
 
     /// Sizes for `/proc/PID/statm`.
@@ -758,6 +726,86 @@ impl AddressSpace {
 }
 
 impl Layout {
+    /// Has the range's leaves allow what `protection` does. W comes back by a fault, which
+    /// knows whether the page must be copied.
+    fn protect_pages(
+        &mut self,
+        range: &Range<usize>,
+        protection: Protection,
+        gather: &mut Gather,
+    ) -> core::result::Result<(), frame::OutOfMemory> {
+        let mut narrowed = Batch::new();
+        let change = &mut |page: usize, entry: &mut PageTableEntry| {
+            let keep_writable = entry.flags().contains(Flags::WRITABLE);
+            let flags = leaf_flags(protection, keep_writable);
+            let kept = entry.flags() & BORROWED;
+            if entry
+                .flags()
+                .intersection(!(Flags::ACCESSED | Flags::DIRTY | BORROWED))
+                != flags
+            {
+                if is_narrower(entry.flags(), flags) {
+                    narrowed.add((page / PAGE_SIZE) as u64, 1);
+                }
+                entry.set_flags(flags | kept);
+            }
+        };
+        let result = self.tables.change(range.start, range.end, gather, change);
+        gather.note_batch(&narrowed);
+        result
+    }
+
+    /// Moves the leaves of `from` to the start of `to`, and takes out those that find no
+    /// place; all or none.
+    fn move_leaves(
+        &mut self,
+        from: &Range<usize>,
+        to: &Range<usize>,
+        gather: &mut Gather,
+    ) -> core::result::Result<(), frame::OutOfMemory> {
+        for border in [from.start, from.end, to.start, to.end] {
+            self.tables.own_border(border, gather)?;
+        }
+        let offsets = || (0..from.len().min(to.len())).step_by(PAGE_SIZE);
+        // Every table is there, and this tree's own, before anything moves.
+        let mut make_tables = || {
+            for offset in offsets() {
+                if self.tables.lookup(from.start + offset).is_some() {
+                    self.tables.leaf(to.start + offset, gather)?;
+                    self.tables.leaf(from.start + offset, gather)?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = make_tables() {
+            // The new tables are empty, and the borders' are this tree's: nothing fails.
+            let _ = self.tables.unmap(to.start, to.end, gather);
+            return Err(error);
+        }
+        for offset in offsets() {
+            let page = from.start + offset;
+            if self.tables.lookup(page).is_none() {
+                continue;
+            }
+            let leaf = self.tables.leaf(page, gather)?;
+            let moved = leaf.clone();
+            leaf.set_unused();
+            gather.note_narrowed(page, page + 1);
+            *self.tables.leaf(to.start + offset, gather)? = moved;
+        }
+        self.tables.unmap(from.start, from.end, gather)
+    }
+
+    /// Whether areas may be divided so that the range can be cut out; `check` looks at the
+    /// memory.
+    fn check_division(&self, range: &Range<usize>, check: fn(Errno) -> Result<()>) -> Result<()> {
+        match self.areas.divided_by(range) {
+            0 => Ok(()),
+            more if self.areas.count() + more > MAX_AREAS => Err(Errno::ENOMEM),
+            _ => check(Errno::ENOMEM),
+        }
+    }
+
     /// Nothing mapped, and the limits that a process has before it is told others.
     pub(super) fn new(tables: Tables, pen: Pen, mmap_top: usize) -> Self {
         Self {

@@ -4,10 +4,11 @@
 //! are given back, up to a small reserve; stacks never fault on demand, because the
 //! fault's frame would have to be pushed on the very stack that is missing.
 
+use core::mem::ManuallyDrop;
 use std::vec::Vec;
 
 use super::frame::{Frame, FrameUse, OUT_OF_MEMORY, OutOfMemory};
-use super::{PAGE_SIZE, kernel_map, layout};
+use super::{PAGE_SIZE, failing, kernel_map, layout};
 use crate::sync::IrqLock;
 
 /// Usable bytes of a kernel stack.
@@ -39,27 +40,33 @@ impl KernelStack {
     /// # Errors
     /// No frame is free, or no slot.
     pub fn new() -> Result<Self, OutOfMemory> {
+        // Also where one is at hand.
+        if failing::must_fail() {
+            return Err(OUT_OF_MEMORY);
+        }
+        let unused = SLOTS.lock().mapped.pop();
+        if let Some(slot) = unused {
+            return Ok(Self { slot });
+        }
+        // All frames first: a slot is either whole or not there.
+        let mut frames = [const { None }; STACK_SIZE as usize / PAGE_SIZE];
+        for frame in &mut frames {
+            *frame = Some(Frame::allocate_zeroed(FrameUse::KernelStack)?);
+        }
         let slot = {
             let mut slots = SLOTS.lock();
-            if let Some(slot) = slots.mapped.pop() {
-                return Ok(Self { slot });
-            }
             if (u64::from(slots.next) + 1) * SLOT_SIZE > WINDOW {
                 return Err(OUT_OF_MEMORY);
             }
             slots.next += 1;
             slots.next - 1
         };
-        let stack = Self { slot };
-        // All frames first: a slot is either whole or not there.
-        let mut frames = [const { None }; STACK_SIZE as usize / PAGE_SIZE];
-        for frame in &mut frames {
-            *frame = Some(Frame::allocate_zeroed(FrameUse::KernelStack)?);
-        }
+        // Not dropped before it is whole: others would take it for one that can be used.
+        let stack = ManuallyDrop::new(Self { slot });
         for (index, frame) in frames.into_iter().flatten().enumerate() {
             kernel_map::map_page(stack.bottom() + (index * PAGE_SIZE) as u64, frame)?;
         }
-        Ok(stack)
+        Ok(ManuallyDrop::into_inner(stack))
     }
 
     /// The stack that holds `address`, whose owner gave it away by `mem::forget`.

@@ -178,7 +178,7 @@ pub fn is_borrowed(entry: &PageTableEntry) -> bool {
     entry.flags().contains(BORROWED)
 }
 
-fn index(address: usize, level: u32) -> usize {
+pub(super) fn index(address: usize, level: u32) -> usize {
     (address >> (12 + 9 * level)) & 511
 }
 
@@ -273,14 +273,39 @@ impl Tables {
     /// Takes everything in `[start, end)` out of the tables.
     ///
     /// # Errors
-    /// No frame is free to copy a shared table at the range's borders.
+    /// No frame is free to copy a shared table at the range's borders; then all is as it was.
     pub fn unmap(
         &mut self,
         start: usize,
         end: usize,
         gather: &mut Gather,
     ) -> Result<(), OutOfMemory> {
+        self.own_border(start, gather)?;
+        self.own_border(end, gather)?;
         unmap_in(self.root, 3, 0, start, end, gather)
+    }
+
+    /// Makes the tables this tree's own that map addresses on both sides of `border`: all
+    /// that must be copied where a range that begins or ends there is taken out.
+    ///
+    /// # Errors
+    /// No frame is free.
+    pub fn own_border(&mut self, border: usize, gather: &mut Gather) -> Result<(), OutOfMemory> {
+        let mut table = self.root;
+        for above in (1..4).rev() {
+            let slot = index(border, above);
+            if border.is_multiple_of(span(above)) {
+                break;
+            }
+            // SAFETY: `table` is the root or was made this tree's own below.
+            let entry = unsafe { &(&*table_at(table))[slot] };
+            if entry.is_unused() {
+                break;
+            }
+            make_own(table, slot, above - 1, border, gather)?;
+            table = entry.addr();
+        }
+        Ok(())
     }
 
     /// Calls `change` for every leaf in `[start, end)` that maps something.

@@ -8,6 +8,7 @@ use core::ops::{Deref, DerefMut};
 
 use bugs::Bug;
 
+use super::pressure;
 use crate::errno::{Errno, Result};
 
 /// First address that is not user space: the end of the lower canonical half, less the
@@ -104,12 +105,12 @@ pub fn write<T: Plain>(to: usize, value: &T) -> Result<()> {
 /// Reads `count` values.
 ///
 /// # Errors
-/// `EFAULT`; `EINVAL` where the total size overflows.
+/// `EFAULT`; `EINVAL` where the total size overflows; `ENOMEM`.
 pub fn read_many<T: Plain>(from: usize, count: usize) -> Result<Vec<T>> {
     let size = size_of::<T>();
     count.checked_mul(size).ok_or(Errno::EINVAL)?;
     let mut values = Vec::new();
-    values.try_reserve_exact(count).map_err(|_| Errno::ENOMEM)?;
+    pressure::reserve_exact(&mut values, count, Errno::ENOMEM)?;
     for index in 0..count {
         values.push(read(from + index * size)?);
     }

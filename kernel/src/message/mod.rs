@@ -88,7 +88,7 @@ impl Message {
 
     fn take_files_at(&mut self, address: usize, count: usize) -> Result<()> {
         let table = task::current_process().files();
-        self.files.reserve_exact(count);
+        pressure::reserve_exact(&mut self.files, count, Errno::ENOBUFS)?;
         for descriptor in user::read_many::<i32>(address, count)? {
             let file = table.get_any(descriptor)?;
             self.holds_ends |= file.object.holds_files();
@@ -164,8 +164,13 @@ fn take_ranges(address: usize, count: usize) -> Result<Vec<LentPages>> {
     if ranges.iter().any(is_wrong) {
         return Err(Errno::EINVAL);
     }
+    if !ranges.is_empty() {
+        // Pages in a message are nobody's: no end of a process would give them back.
+        pressure::check_room(Errno::ENOBUFS)?;
+    }
     let space = task::current_process().space();
-    let mut taken = Vec::with_capacity(count);
+    let mut taken = Vec::new();
+    pressure::reserve_exact(&mut taken, count, Errno::ENOBUFS)?;
     for range in ranges {
         let pages = space.lend(range.address as usize, range.length as usize);
         taken.push(pages.map_err(|error| match error {

@@ -11,6 +11,7 @@ use linux_raw_sys::general as linux;
 use super::timeout::{Timeout, with_signal_mask};
 use crate::errno::{Errno, Result};
 use crate::fs::file::{Events, OpenFile};
+use crate::memory::pressure;
 use crate::memory::user::{self, plain};
 use crate::sync::Wake;
 use crate::task::{self, Thread};
@@ -128,6 +129,9 @@ fn ppoll([fds, count, timeout, mask, mask_size, _]: [usize; 6]) -> Result<usize>
     answer
 }
 
+/// Entries of a poll that a look at the memory costs little beside.
+const MANY: usize = 64;
+
 fn poll_with(fds: usize, count: usize, deadline: Option<Instant>) -> Result<usize> {
     let process = task::current_process();
     let count = u64::from(count as u32);
@@ -136,6 +140,10 @@ fn poll_with(fds: usize, count: usize, deadline: Option<Instant>) -> Result<usiz
     }
     let mut entries: Vec<linux::pollfd> = user::read_many(fds, count as usize)?;
     let files = process.files();
+    if entries.len() > MANY {
+        // What they answer, and the subscriptions of those that are waited for, with them.
+        pressure::check_reserve_beside(4 * entries.len() * size_of::<Watch>(), Errno::ENOMEM)?;
+    }
     let mut watches = Vec::with_capacity(entries.len());
     let mut has_invalid = false;
     for entry in &mut entries {

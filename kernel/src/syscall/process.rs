@@ -6,7 +6,7 @@ use crate::cpu::control;
 use crate::cpu::entry::TrapFrame;
 use crate::errno::{Errno, Result};
 use crate::fs::pidfd;
-use crate::memory::user;
+use crate::memory::{pressure, user};
 use crate::sync::InterruptsOff;
 use crate::task::clone::{self, Request};
 use crate::task::signal::{self, deliver, info};
@@ -162,6 +162,8 @@ fn read_strings(mut address: usize) -> Result<Vec<Vec<u8>>> {
             Errno::ENAMETOOLONG => Errno::E2BIG,
             other => other,
         })?;
+        // It is copied twice on its way to the new stack.
+        pressure::check_reserve_beside(4 * (total + string.len()), Errno::ENOMEM)?;
         total += string.len() + 9;
         if total > exec::ARGUMENT_LIMIT {
             return Err(Errno::E2BIG);

@@ -4,9 +4,9 @@
 use core::fmt::Write;
 
 use roentgen_abi::syscall::{
-    RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FINISH, RG_FREEZE,
-    RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS, RG_RECEIVE, RG_SEND, RG_SPAWN, RG_THREADS,
-    RG_TRACE_WRITES, RG_VERSION, VERSION,
+    RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FAIL_ALLOCATION,
+    RG_FINISH, RG_FREEZE, RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS, RG_RECEIVE, RG_SEND,
+    RG_SPAWN, RG_TEMPLATE, RG_THREADS, RG_TRACE_WRITES, RG_VERSION, VERSION,
 };
 
 use super::{channel, spawn, tables, unknown};
@@ -33,10 +33,12 @@ pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Res
         RG_RECEIVE => channel::receive(args),
         RG_FREEZE => spawn::freeze(args, frame),
         RG_SPAWN => spawn::spawn(args, frame),
+        RG_TEMPLATE => spawn::system_template(),
         RG_PAYLOAD => spawn::payload(args),
         RG_FINISH => spawn::finish(args),
         RG_JOIN => spawn::join(args),
         RG_PROCESS => spawn::process(args),
+        RG_FAIL_ALLOCATION => Ok(fail_allocation(args)),
         RG_TRACE_WRITES => spawn::trace_writes(args),
         _ => unknown::answer(number, &task::current()),
     }
@@ -46,6 +48,10 @@ pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Res
 pub(super) fn write_text(text: &str, buffer: usize, size: usize) -> Result<usize> {
     user::copy_out(buffer, &text.as_bytes()[..text.len().min(size)])?;
     Ok(text.len())
+}
+
+fn fail_allocation([nth, count, ..]: [usize; 6]) -> usize {
+    task::current().failing.arm(nth as u32, count as u32) as usize
 }
 
 #[inline(never)]

@@ -202,6 +202,21 @@ pub(super) fn send_to_all(
     if is_any { Ok(0) } else { Err(Errno::EPERM) }
 }
 
+/// Sends to all processes that are meant. SIGKILL reaches those too that they were making.
+fn send_to_meant(
+    is_meant: impl Fn(&Process) -> bool,
+    info: Option<SigInfo>,
+    number: u32,
+) -> Result<usize> {
+    let mut targets = process::all();
+    targets.retain(|process| is_meant(process));
+    let answer = send_to_all(&targets, info, number)?;
+    if number == linux::SIGKILL {
+        process::kill_all(|process| is_meant(process) && may_signal(process, number));
+    }
+    Ok(answer)
+}
+
 fn kill([pid, number, ..]: [usize; 6]) -> Result<usize> {
     let number = number as u32;
     if number > signal::COUNT {
@@ -210,27 +225,16 @@ fn kill([pid, number, ..]: [usize; 6]) -> Result<usize> {
     // Signal 0 only asks whether it could be sent.
     let info = (number != 0).then(|| sender(info::SI_USER, number));
     let me = task::current_process();
-    let members = |group: u32| -> Vec<Arc<Process>> {
-        process::all()
-            .into_iter()
-            .filter(|process| process.group_id() == group)
-            .collect()
-    };
+    let to_group = |group: u32| send_to_meant(|other| other.group_id() == group, info, number);
     match pid as i32 {
-        0 => send_to_all(&members(me.group_id()), info, number),
-        -1 => {
-            let others: Vec<_> = process::all()
-                .into_iter()
-                .filter(|other| other.id() != me.id())
-                .collect();
-            send_to_all(&others, info, number)
-        }
+        0 => to_group(me.group_id()),
+        -1 => send_to_meant(|other| other.id() != me.id(), info, number),
         pid if pid > 0 => {
             let target = process::find(pid as u32).ok_or(Errno::ESRCH)?;
             send_to_all(&[target], info, number)
         }
         i32::MIN => Err(Errno::ESRCH),
-        pid => send_to_all(&members(pid.unsigned_abs()), info, number),
+        pid => to_group(pid.unsigned_abs()),
     }
 }
 

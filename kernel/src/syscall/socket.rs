@@ -163,7 +163,7 @@ fn accept([descriptor, address, length, flags, ..]: [usize; 6]) -> Result<usize>
         .map_or_else(|_| Vec::new(), |peer| peer.to_bytes());
     let accepted = socket.open(flags & linux::O_NONBLOCK);
     write_address(address, length, &peer)?;
-    files.install(accepted, flags & linux::O_CLOEXEC != 0)
+    files.install_in_room(accepted, flags & linux::O_CLOEXEC != 0)
 }
 
 fn connect([descriptor, address, length, ..]: [usize; 6]) -> Result<usize> {

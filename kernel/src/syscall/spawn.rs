@@ -19,7 +19,7 @@ use crate::sync::WaitError;
 use crate::task::account::Limits;
 use crate::task::spawn::{self, Origin, Request};
 use crate::task::template::Template;
-use crate::task::{self, Process};
+use crate::task::{self, Process, saved};
 use crate::time::Instant;
 
 #[inline(never)]
@@ -52,6 +52,13 @@ pub(super) fn trace_writes([descriptor, to, count, ..]: [usize; 6]) -> Result<us
         .collect();
     user::copy_out(to, &bytes)?;
     Ok(addresses.len())
+}
+
+#[inline(never)]
+pub(super) fn system_template() -> Result<usize> {
+    let system = saved::system().ok_or(Errno::ENOENT)?;
+    let files = task::current_process().files();
+    files.install(template::create(system), true)
 }
 
 #[inline(never)]

@@ -124,7 +124,8 @@ impl Account {
         if self.ended_by() == 0 {
             return Ok(());
         }
-        self.forget(process);
+        // This process may be the one that was told of it.
+        self.leave(process);
         Err(Errno::EAGAIN)
     }
 

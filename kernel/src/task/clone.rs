@@ -12,7 +12,7 @@ use super::{exit, scheduler};
 use crate::cpu::control;
 use crate::cpu::entry::TrapFrame;
 use crate::errno::{Errno, Result};
-use crate::fs::{FdTable, pidfd};
+use crate::fs::pidfd;
 use crate::memory::{pressure, user};
 use crate::sync::InterruptsOff;
 
@@ -83,19 +83,11 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
     } else {
         new_process(id, &parent, request)?
     };
-    let child = new_thread(id, &child_process, &parent, request, frame)?;
-    if has(flags, linux::CLONE_PIDFD)
-        && let Err(error) = store_pidfd(&child_process, &parent, request.pidfd)
-    {
-        child_process.replace_files(Arc::new(FdTable::default()));
-        return Err(error);
-    }
-    if let Some(account) = parent.process().account().filter(|_| !is_thread)
-        && let Err(error) = child_process.join_account(account)
-    {
-        child_process.replace_files(Arc::new(FdTable::default()));
-        return Err(error);
-    }
+    let child = furnish(id, &child_process, &parent, request, frame).inspect_err(|_| {
+        if !is_thread {
+            child_process.abandon();
+        }
+    })?;
 
     // Stored before either side can run on.
     if has(flags, linux::CLONE_PARENT_SETTID) {
@@ -126,7 +118,8 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
         } else {
             parent.process().clone()
         };
-        family_of.family.lock().children.push(child_process.clone());
+        family_of.adopt(&child_process);
+        process::end_with_maker(&child_process, parent.process());
     }
     if is_thread && parent.process().is_ending() {
         // The end began meanwhile and may not have seen this thread: it sees it itself.
@@ -142,6 +135,26 @@ pub fn clone(request: &Request, frame: &TrapFrame) -> Result<u32> {
         });
     }
     Ok(id)
+}
+
+/// Makes the child's thread, and what goes with a process of its own.
+fn furnish(
+    id: u32,
+    process: &Arc<Process>,
+    parent: &Thread,
+    request: &Request,
+    frame: &TrapFrame,
+) -> Result<Arc<Thread>> {
+    let child = new_thread(id, process, parent, request, frame)?;
+    let is_thread = has(request.flags, linux::CLONE_THREAD);
+    if let Some(account) = parent.process().account().filter(|_| !is_thread) {
+        process.join_account(account)?;
+    }
+    // Last: nothing is left of it where the others fail.
+    if has(request.flags, linux::CLONE_PIDFD) {
+        store_pidfd(process, parent, request.pidfd)?;
+    }
+    Ok(child)
 }
 
 /// `RLIMIT_NPROC` counts the threads of a user, and does not count for the superuser.

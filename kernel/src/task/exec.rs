@@ -8,8 +8,9 @@ use formats::elf::{self, Header, Program as Elf, Segment};
 use linux_raw_sys::{auxvec, general as linux};
 
 use super::process::{self, Process, Program};
+use super::template::{Registers, Template};
 use super::thread::Thread;
-use super::{clone, scheduler, signal};
+use super::{clone, saved, scheduler, signal};
 use crate::cpu::descriptors::{USER_CODE, USER_DATA};
 use crate::cpu::entry::TrapFrame;
 use crate::cpu::fpu::FpuState;
@@ -459,6 +460,11 @@ fn user_frame(image: &Image) -> TrapFrame {
     }
 }
 
+crate::counters! {
+    /// Programs that began: by `execve(2)`, or as the first process.
+    static EXECUTED = "execve";
+}
+
 /// `execve`: on success the current thread is the new program's only one, and `frame`
 /// enters it.
 ///
@@ -508,6 +514,7 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
     drop(old);
     clone::vfork_is_over(process);
     *frame = user_frame(&image);
+    EXECUTED.add(1);
     let off = InterruptsOff::new();
     // SAFETY: the current thread's own context, interrupts off.
     let context = unsafe { thread.context() };
@@ -549,42 +556,137 @@ fn become_alone(process: &Process, thread: &Thread) -> Result<()> {
     }
 }
 
-/// Makes the first process of the machine, tells `announce` its id, and queues it.
+/// What the first process of a machine has beside its program.
+pub struct Surroundings<A> {
+    /// Its descriptors.
+    pub files: Arc<fs::FdTable>,
+    /// Its directories.
+    pub context: Arc<fs::FsContext>,
+    /// Is told its id, before it runs.
+    pub announce: A,
+}
+
+/// Makes the first process of the machine, and queues it.
 ///
 /// # Errors
 /// Those of execve(2) for its program.
-pub fn start_first(
-    mut call: Call,
-    files: Arc<fs::FdTable>,
-    context: Arc<fs::FsContext>,
-    announce: impl FnOnce(u32),
-) -> Result<()> {
+#[inline(never)]
+pub fn start_first(mut call: Call, around: Surroundings<impl FnOnce(u32)>) -> Result<()> {
     let base = fs::kernel_base()?;
     let image = load(&mut call, &|path| fs::open_for_exec_from(&base, path))?;
-    let id = process::new_id()?;
-    let process = Process::new(
-        id,
-        Some(image.space.clone()),
-        files,
-        context,
-        std::sync::Weak::new(),
-    );
-    process.tell_space_its_limits();
-    process.set_program(image.program.clone());
-    let name = base_name(&call.path).to_vec();
-    let thread = Thread::new_user(
-        id,
-        process.clone(),
-        user_frame(&image),
-        FpuState::new(),
-        (0, 0),
-        Vec::new(),
-    )?;
-    thread.set_name(&name);
-    process::register(&process);
-    process::register_thread(&thread);
-    process.add_thread(thread.clone());
-    announce(id);
-    scheduler::start_new(&thread);
+    let registers = Registers {
+        frame: user_frame(&image),
+        fpu: FpuState::new(),
+        bases: (0, 0),
+    };
+    let thread = first_thread(&call, image.space, image.program, registers, &around)?;
+    EXECUTED.add(1);
+    queue_first(&thread, around);
     Ok(())
+}
+
+/// As [`start_first`], from a template of the program: no program begins. It becomes the
+/// [system's](saved::system).
+///
+/// # Errors
+/// `E2BIG`, `EAGAIN`, `ENOMEM`.
+#[inline(never)]
+pub fn start_first_from(
+    template: &Arc<Template>,
+    call: &Call,
+    around: Surroundings<impl FnOnce(u32)>,
+) -> Result<()> {
+    let space = template.space.space()?;
+    let (block, program) = place_call(&space, call, &template.program)?;
+    let mut registers = Registers {
+        frame: template.registers.frame,
+        fpu: template.registers.fpu.duplicate(),
+        bases: template.registers.bases,
+    };
+    registers.frame.rax = block as u64;
+    let thread = first_thread(call, space, program, registers, &around)?;
+    let process = thread.process();
+    process.signals().copy_actions(&template.signals);
+    thread.signals().start_with_blocked(template.blocked);
+    thread
+        .signals()
+        .set_alternate_stack(template.alternate_stack);
+    if template.id_address != 0 {
+        thread.set_clear_on_exit(template.id_address);
+        clone::store_in_child(process, template.id_address, process.id());
+    }
+    saved::set_system(template.clone());
+    queue_first(&thread, around);
+    Ok(())
+}
+
+fn first_thread(
+    call: &Call,
+    space: Arc<AddressSpace>,
+    program: Program,
+    registers: Registers,
+    around: &Surroundings<impl FnOnce(u32)>,
+) -> Result<Arc<Thread>> {
+    let id = process::new_id()?;
+    let (files, context) = (around.files.clone(), around.context.clone());
+    let process = Process::new(id, Some(space), files, context, std::sync::Weak::new());
+    process.tell_space_its_limits();
+    process.set_program(program);
+    let Registers { frame, fpu, bases } = registers;
+    let thread = Thread::new_user(id, process, frame, fpu, bases, Vec::new())?;
+    thread.set_name(base_name(&call.path));
+    Ok(thread)
+}
+
+fn queue_first(thread: &Arc<Thread>, around: Surroundings<impl FnOnce(u32)>) {
+    let process = thread.process();
+    process::register(process);
+    process::register_thread(thread);
+    process.add_thread(thread.clone());
+    (around.announce)(process.id());
+    scheduler::start_new(thread);
+}
+
+/// Puts arguments and environment into a space where it has room, as on an initial stack but
+/// without an auxiliary vector: where they are, and what `/proc` tells of the program then.
+fn place_call(space: &AddressSpace, call: &Call, before: &Program) -> Result<(usize, Program)> {
+    let texts = || call.arguments.iter().chain(&call.environment);
+    let count = texts().count();
+    let strings_at = (count + 3) * size_of::<u64>();
+    let length = strings_at + texts().map(|text| text.len() + 1).sum::<usize>();
+    if length > ARGUMENT_LIMIT {
+        return Err(Errno::E2BIG);
+    }
+    let block = space.map(Request {
+        at: None,
+        length,
+        protection: Protection::READ | Protection::WRITE,
+        allowed: Protection::all(),
+        is_shared: false,
+        backing: Backing::Anonymous,
+        name: AreaName::None,
+        placement: Placement::Hint,
+        reserve: true,
+    })?;
+    let mut words = vec![call.arguments.len() as u64];
+    let mut strings = Vec::new();
+    let mut borders = vec![block + strings_at];
+    for texts in [&call.arguments, &call.environment] {
+        for text in texts {
+            words.push((block + strings_at + strings.len()) as u64);
+            strings.extend_from_slice(text);
+            strings.push(0);
+        }
+        words.push(0);
+        borders.push(block + strings_at + strings.len());
+    }
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.append(&mut strings);
+    write_remote(space, block, &bytes)?;
+    let program = Program {
+        arguments: (borders[0], borders[1]),
+        environment: (borders[1], borders[2]),
+        ..before.clone()
+    };
+    Ok((block, program))
 }

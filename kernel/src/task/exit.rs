@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
 
-use super::process::{self, NOT_ENDING, Process};
+use super::process::{self, Process};
 use super::spawn::Spawned;
 use super::{futex, orphans, scheduler, signal, wait};
 use crate::fs::{FdTable, tty};
@@ -14,16 +14,7 @@ use crate::time::Instant;
 
 /// Makes every thread of `process` leave, with this wait status. The first call counts.
 pub fn begin(process: &Process, status: u32) {
-    let is_first = process
-        .ending
-        .compare_exchange(
-            NOT_ENDING,
-            u64::from(status),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        )
-        .is_ok();
-    if is_first {
+    if process.ending.begin(status) {
         for thread in process.threads() {
             signal::interrupt(&thread);
         }
@@ -75,7 +66,7 @@ pub(super) fn finish_vfork(process: &Process) {
 fn end_process(process: &Arc<Process>) {
     // A process whose threads all called `exit` themselves ended with the last's code.
     begin(process, wait::status_of_exit(0));
-    let status = process.ending.load(Ordering::Acquire) as u32;
+    let status = process.wait_status();
     let timer = process.real_timer.lock().take();
     if let Some(timer) = timer {
         timer.set(None, core::time::Duration::ZERO);
@@ -104,19 +95,21 @@ fn end_process(process: &Arc<Process>) {
         orphans::tell(&groups);
         return;
     }
-    process.is_zombie.store(true, Ordering::Release);
+    let is_orphan = process.fate.end();
     orphans::tell(&groups);
     process.self_events.wake_all();
+    if is_orphan {
+        process::forget(process.id());
+        crate::first_process_ended(process.id(), status);
+        return;
+    }
+    // Where the parent ended meanwhile, it has found this one and let it go.
     match parent {
         Some(parent) if ignores_children(&parent) => {
             wait::reap(&parent, process);
             parent.child_events.wake_all();
         }
-        Some(_) => wait::tell_parent(process, status),
-        None => {
-            process::forget(process.id());
-            crate::first_process_ended(process.id(), status);
-        }
+        _ => wait::tell_parent(process, status),
     }
 }
 
@@ -133,7 +126,8 @@ fn end_spawned(process: &Process, spawned: &Spawned, parent: Option<Arc<Process>
             .add(process.usage() + process.children_usage());
     }
     process::forget(process.id());
-    process.is_zombie.store(true, Ordering::Release);
+    // It is in nobody's list of children.
+    let _ = process.fate.end();
     process.self_events.wake_all();
 }
 
@@ -145,11 +139,11 @@ fn ignores_children(parent: &Process) -> bool {
 
 /// Children of a process that ends become the kernel's: reaped as soon as they end.
 fn orphan_children(process: &Process) {
-    let children = core::mem::take(&mut process.family.lock().children);
-    for child in children {
+    let children = process.family.lock().children.take();
+    for child in children.into_iter().flatten() {
         child.family.lock().parent = std::sync::Weak::new();
         child.parent_id.store(process::INIT_ID, Ordering::Relaxed);
-        if child.is_zombie() {
+        if child.fate.orphan() {
             process::forget(child.id());
         }
     }

@@ -11,6 +11,7 @@ pub mod idle;
 pub mod oom;
 pub mod orphans;
 pub mod process;
+pub mod saved;
 pub mod scheduler;
 pub mod signal;
 pub mod spawn;

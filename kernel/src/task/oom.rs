@@ -1,15 +1,16 @@
 //! Memory has run out under a page fault: which tree of processes pays.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use linux_raw_sys::general as linux;
 use roentgen_abi::spawn::LIMIT_MACHINE;
 
 use super::process::{self, Process};
 use super::thread::Thread;
 use crate::first_process;
+use crate::memory::pressure;
 use crate::sync::{IrqLock, WaitQueue};
 use crate::time::Instant;
 
@@ -31,28 +32,45 @@ const FIRST_PROCESS_BONUS: u64 = 4;
 /// The tree whose end was asked for last, and when.
 static VICTIM: IrqLock<Option<(u32, Instant)>> = IrqLock::new(None);
 
+/// Whether somebody is choosing. One at a time: the others, whose faults fail on their cores
+/// at the same moment, would find the largest ending and take the next one too.
+static IS_CHOOSING: AtomicBool = AtomicBool::new(false);
+
 /// Sees to it that memory becomes free, or that the current thread's process ends; then
-/// the fault may be tried again. No locks are held.
+/// the fault may be tried again. Nothing where it failed on purpose. No locks are held.
 pub fn relieve(thread: &Thread) {
-    if !is_underway() {
-        let Some(tree) = choose() else {
-            return;
-        };
-        *VICTIM.lock() = Some((tree, Instant::now()));
-        let mut count = 0;
-        for process in members(tree) {
-            if let Some(spawned) = process.spawned() {
-                spawned.note_limit(LIMIT_MACHINE);
-            }
-            process.send_signal(linux::SIGKILL);
-            count += 1;
+    if thread.failing.take_note() {
+        return;
+    }
+    // Who failed before the last victim was gone may come here when it is.
+    if pressure::room() > 0 {
+        return;
+    }
+    if !IS_CHOOSING.swap(true, Ordering::Acquire) {
+        if !is_underway() {
+            end_largest();
         }
-        TREES.add(1);
-        crate::warn!("out of memory: process {tree} ends, and what it started ({count} in all)");
+        IS_CHOOSING.store(false, Ordering::Release);
     }
     if !thread.process().is_ending() {
         let _ = WaitQueue::new().wait_until(Some(Instant::now() + PAUSE), || None::<()>);
     }
+}
+
+fn end_largest() {
+    let Some(tree) = choose() else {
+        return;
+    };
+    *VICTIM.lock() = Some((tree, Instant::now()));
+    let count = process::kill_all(|process| {
+        let is_member = process.tree() == tree;
+        if let Some(spawned) = process.spawned().filter(|_| is_member) {
+            spawned.note_limit(LIMIT_MACHINE);
+        }
+        is_member
+    });
+    TREES.add(1);
+    crate::warn!("out of memory: process {tree} ends, and what it started ({count} in all)");
 }
 
 /// Whether a victim is about to give back what it has.

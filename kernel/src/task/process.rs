@@ -1,10 +1,11 @@
 //! A process: an address space, open files, signals, and the threads that share them.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::collections::BTreeMap;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 use linux_raw_sys::general as linux;
+use sched::ending::{Ending, Fate};
 use spin::Once;
 
 use super::account::Account;
@@ -14,6 +15,7 @@ use super::signal::{ProcessSignals, SigInfo};
 use super::spawn::Spawned;
 use super::thread::Thread;
 use super::usage::{Usage, UsageSum};
+use super::{exit, wait};
 use crate::errno::{Errno, Result};
 use crate::first_process;
 use crate::fs::path::Location;
@@ -72,7 +74,8 @@ impl Default for Program {
 /// Process state that `wait` sees.
 pub(super) struct Family {
     pub(super) parent: Weak<Process>,
-    pub(super) children: Vec<Arc<Process>>,
+    /// None once it has ended: nobody will wait for them.
+    pub(super) children: Option<Vec<Arc<Process>>>,
 }
 
 /// A process.
@@ -95,9 +98,10 @@ pub struct Process {
     pub(super) child_events: WaitQueue,
     /// Woken when this process stops, goes on or ends, and when a thread ends.
     pub(super) self_events: WaitQueue,
-    /// Wait status of a process that ends: set once.
-    pub(super) ending: AtomicU64,
-    pub(super) is_zombie: AtomicBool,
+    /// Whether it ends.
+    pub(super) ending: Ending,
+    /// Who gives its id back.
+    pub(super) fate: Fate,
     pub(super) stop_state: AtomicU32,
     /// What its threads that have ended used.
     pub(super) ended: UsageSum,
@@ -133,9 +137,6 @@ pub const ID_LIMIT: u32 = 4_194_304;
 
 /// The id of the process that is not there: parent of the first one and of orphans.
 pub const INIT_ID: u32 = 1;
-
-/// [`Process::ending`] while it is not.
-pub(super) const NOT_ENDING: u64 = u64::MAX;
 
 /// A fresh id for a process or thread.
 ///
@@ -216,6 +217,33 @@ pub fn signal_group(group: u32, signal: u32) -> bool {
     !members.is_empty()
 }
 
+/// Kills all processes that are meant, and those that these were just making; how many.
+///
+/// Whoever ends takes along whom it registers from then on ([`end_with_maker`]). Who was
+/// registered before its maker was killed is found by looking again.
+pub fn kill_all(mut is_meant: impl FnMut(&Process) -> bool) -> usize {
+    let mut killed = BTreeSet::new();
+    loop {
+        let before = killed.len();
+        for process in all() {
+            if is_meant(&process) && killed.insert(process.id()) {
+                process.send_signal(linux::SIGKILL);
+            }
+        }
+        if killed.len() == before {
+            return before;
+        }
+    }
+}
+
+/// Ends a new process, registered and not started, whose maker was killed while it made it:
+/// whoever killed a group or a tree need not have seen it.
+pub(super) fn end_with_maker(process: &Process, maker: &Process) {
+    if maker.is_ending() {
+        exit::begin(process, wait::status_of_signal(linux::SIGKILL));
+    }
+}
+
 impl Process {
     /// A process without threads.
     #[must_use]
@@ -232,6 +260,11 @@ impl Process {
             Some(maker) if maker.id != first_process::id() => maker.tree(),
             _ => id,
         };
+        let fate = Fate::new();
+        if parent_id == INIT_ID {
+            // It has not begun, so it has not ended.
+            let _ = fate.orphan();
+        }
         Arc::new(Self {
             id,
             parent_id: AtomicU32::new(parent_id),
@@ -246,13 +279,13 @@ impl Process {
             threads: IrqLock::new(Vec::new()),
             family: IrqLock::new(Family {
                 parent,
-                children: Vec::new(),
+                children: Some(Vec::new()),
             }),
             signals: ProcessSignals::new(),
             child_events: WaitQueue::new(),
             self_events: WaitQueue::new(),
-            ending: AtomicU64::new(NOT_ENDING),
-            is_zombie: AtomicBool::new(false),
+            ending: Ending::new(),
+            fate,
             stop_state: AtomicU32::new(0),
             ended: UsageSum::default(),
             children: UsageSum::default(),
@@ -305,7 +338,7 @@ impl Process {
     /// Its wait status, once it is ending.
     #[must_use]
     pub fn wait_status(&self) -> u32 {
-        self.ending.load(Ordering::Acquire) as u32
+        self.ending.status()
     }
 
     /// Process id.
@@ -396,6 +429,15 @@ impl Process {
     pub(super) fn replace_files(&self, files: Arc<FdTable>) {
         let old = core::mem::replace(&mut *self.files.lock(), files);
         old.leave();
+    }
+
+    /// It never begins: what its maker had it share is as before.
+    pub(super) fn abandon(&self) {
+        let files = core::mem::take(&mut *self.files.lock());
+        files.abandon();
+        if let Some(account) = self.account() {
+            account.leave(self);
+        }
     }
 
     /// Its working directory and file mode mask.
@@ -526,13 +568,13 @@ impl Process {
     /// Whether it is ending: its threads leave at the next chance.
     #[must_use]
     pub fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire) != NOT_ENDING
+        self.ending.has_begun()
     }
 
     /// Whether it has ended and waits for its parent.
     #[must_use]
     pub fn is_zombie(&self) -> bool {
-        self.is_zombie.load(Ordering::Acquire)
+        self.fate.has_ended()
     }
 
     /// Woken when it ends, and at other times: whoever waits asks [`Self::is_zombie`].
@@ -606,6 +648,16 @@ impl Process {
     /// Its live children.
     #[must_use]
     pub fn children(&self) -> Vec<Arc<Self>> {
-        self.family.lock().children.clone()
+        self.family.lock().children.clone().unwrap_or_default()
+    }
+
+    /// It is the parent that `child` is told to have. Where it has ended already, nobody
+    /// waits for `child`.
+    pub(super) fn adopt(&self, child: &Arc<Self>) {
+        match &mut self.family.lock().children {
+            Some(children) => children.push(child.clone()),
+            // It has not begun, so it has not ended.
+            None => drop(child.fate.orphan()),
+        }
     }
 }

@@ -86,6 +86,7 @@ impl Ready {
         process::register_thread(&self.thread);
         self.process.add_thread(self.thread.clone());
         process::register(&self.process);
+        process::end_with_maker(&self.process, &super::current_process());
         scheduler::start_new(&self.thread);
     }
 
@@ -95,10 +96,7 @@ impl Ready {
         if let Some(payload) = payload {
             payload.take_back();
         }
-        self.process.replace_files(Arc::default());
-        if let Some(account) = self.process.account() {
-            account.leave(&self.process);
-        }
+        self.process.abandon();
     }
 }
 
@@ -116,7 +114,8 @@ pub fn spawn(request: &mut Request<'_>) -> Result<Ready> {
         Origin::Maker(frame) => {
             let as_fork = clone::Request::default();
             let process = clone::new_process(id, &maker, &as_fork)?;
-            let thread = clone::new_thread(id, &process, &maker, &as_fork, frame)?;
+            let thread = clone::new_thread(id, &process, &maker, &as_fork, frame)
+                .inspect_err(|_| process.abandon())?;
             (process, thread)
         }
     };
@@ -157,7 +156,7 @@ fn from_template(
         template.registers.bases,
         maker.name(),
     )
-    .inspect_err(|_| process.replace_files(Arc::default()))?;
+    .inspect_err(|_| process.abandon())?;
     thread.signals().start_with_blocked(template.blocked);
     thread
         .signals()

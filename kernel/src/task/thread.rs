@@ -18,6 +18,7 @@ use crate::cpu::MAX_CORES;
 use crate::cpu::entry::{TrapFrame, roentgen_return_to_user};
 use crate::cpu::fpu::FpuState;
 use crate::cpu::switch;
+use crate::memory::failing::Failing;
 use crate::memory::frame::OutOfMemory;
 use crate::memory::stacks::KernelStack;
 use crate::sync::IrqLock;
@@ -75,6 +76,8 @@ pub struct Thread {
     pub(super) settled: AtomicU64,
     /// For the check that it runs on one core at most.
     pub(super) runs_on: RunsOn,
+    /// Which of its allocations fails, for tests.
+    pub(crate) failing: Failing,
 }
 
 // SAFETY: the context is touched by the one core that runs the thread, or that makes it
@@ -162,6 +165,7 @@ impl Thread {
             policy: AtomicU32::new(linux::SCHED_NORMAL),
             settled: AtomicU64::new(0),
             runs_on: RunsOn::default(),
+            failing: Failing::default(),
         })
     }
 

@@ -145,7 +145,7 @@ fn event_of(parent: &Arc<Process>, child: &Arc<Process>, options: Options) -> Op
         usage: child.usage() + child.children_usage(),
     };
     if options.exited && child.is_zombie() {
-        let ended = event(child.ending.load(Ordering::Acquire) as u32);
+        let ended = event(child.wait_status());
         if options.keep {
             return Some(ended);
         }
@@ -180,11 +180,11 @@ fn event_of(parent: &Arc<Process>, child: &Arc<Process>, options: Options) -> Op
 pub(super) fn reap(parent: &Process, child: &Arc<Process>) -> bool {
     let removed = {
         let mut family = parent.family.lock();
-        let position = family
-            .children
-            .iter()
-            .position(|other| Arc::ptr_eq(other, child));
-        position.map(|position| family.children.swap_remove(position))
+        let children = family.children.as_mut();
+        children.and_then(|children| {
+            let position = children.iter().position(|other| Arc::ptr_eq(other, child));
+            position.map(|position| children.swap_remove(position))
+        })
     };
     if removed.is_some() {
         process::forget(child.id());

@@ -74,6 +74,12 @@ pub const RG_RECEIVE: usize = BASE + 9;
 /// id stands at `id`, where that is not null, and is cleared at its end, as with
 /// `CLONE_CHILD_SETTID` and `CLONE_CHILD_CLEARTID`.
 ///
+/// The template's descriptor can be read: the file that a machine can boot with, where there
+/// are no shared mappings in it, none of files but the program's, and no descriptors (else
+/// reading is `EINVAL`). The first process of such a machine returns from the call as well,
+/// with the address of its arguments: their count, pointers to them, null, pointers to the
+/// variables of its environment, null.
+///
 /// Errors: `EBUSY` (more than one thread), `EEXIST` (an open descriptor is not in `kept`),
 /// `EBADF` (one in `kept` is not open), `EFAULT`, `EMFILE`, `ENOMEM`.
 pub const RG_FREEZE: usize = BASE + 10;
@@ -107,12 +113,26 @@ pub const RG_JOIN: usize = BASE + 14;
 /// lines as [`RG_COUNTERS`]'s. Also for one that has ended. Errors: `EBADF`, `EFAULT`.
 pub const RG_PROCESS: usize = BASE + 15;
 
+/// `fail_allocation(nth: u32, count: u32) -> u32`: has `count` allocations fail of those that
+/// the kernel makes for the calling thread from now on, in its calls and page faults, the
+/// `nth` the first; 0: none. Counted are those that can fail: pages, tables, kernel stacks,
+/// room for something new. A page fault in user code that fails so is tried again. A thread
+/// that is made does not inherit it; a program that is executed does.
+///
+/// Returns how many were still to come, up to the first that was asked for before: 0 where
+/// that one has failed, or none was asked for. For tests; compare Linux's `fail-nth`.
+pub const RG_FAIL_ALLOCATION: usize = BASE + 16;
+
+/// `template() -> descriptor`: the template that the machine booted from, with
+/// `FD_CLOEXEC`. Errors: `ENOENT` (it booted without one), `EMFILE`.
+pub const RG_TEMPLATE: usize = BASE + 17;
+
 /// `trace_writes(template, buf: *mut u64, count: usize) -> usize`: the addresses that
 /// processes of a template wrote of what they share with it, in order and up to `count`;
 /// returns how many there are. The first call has the processes traced that are spawned from
 /// then on, each write by a fault and a single step, which is slow. Stacks and shared memory
 /// are not traced, nor all that the kernel writes for a process. Errors: `EBADF`, `EFAULT`.
-pub const RG_TRACE_WRITES: usize = BASE + 16;
+pub const RG_TRACE_WRITES: usize = BASE + 18;
 
 /// A timeout that never comes.
 pub const FOREVER: u64 = u64::MAX;

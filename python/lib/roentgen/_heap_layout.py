@@ -2,10 +2,10 @@
 
     python -m roentgen._heap_layout >FILE
 
-A fresh interpreter, started as the default template's maker is, records where its blocks
-lie, and has the writes of a few processes traced. The outcome is for later interpreters of
-the same ELF, which find it in :data:`roentgen._kernel_processes.HEAP_LAYOUT` and put these
-blocks together; see ``docs/processes.md``.
+An interpreter becomes a template and records where its blocks lie; what some processes of a
+copy of it write is traced. The outcome is for later interpreters of the same ELF, which find
+it in :data:`roentgen._kernel_processes.HEAP_LAYOUT` and put these blocks together; see
+``docs/processes.md``.
 """
 
 from __future__ import annotations
@@ -17,24 +17,29 @@ import _roentgen
 
 from . import _kernel_processes, _rehearsal, _setup
 from ._channels import Channel
-from ._process import Process, spawn
+from ._process import spawn
 from ._templates import Template
 
+__all__ = ["main"]
 
-def _learn() -> bytes:
-    """Freeze this process, and let its copies do what copies usually do."""
-    frozen = _kernel_processes.freeze_fresh([], []).detach()
-    _roentgen.trace(frozen)
-    with Template(frozen, _setup.current()) as template:
-        for function in _rehearsal.USUAL:
-            with Channel(1) as questions, Channel(1) as answers:
-                ends = questions.receiver, answers.sender
-                worker = spawn(function, *ends, template=template)
-                questions.send(1)
-                answers.receive()
-                questions.close()
-                worker.join()
-        profile: bytes = _roentgen.heap_profile(frozen)
+
+def _learn(layout: dict[str, str]) -> bytes:
+    """Have processes of a new template do what is usual; the profile."""
+    with Template(_kernel_processes.start_template(layout), _setup.current()) as system:
+        copy = _kernel_processes.make_template([], [], system.handle)
+        with Template(copy, _setup.current()) as template:
+            _roentgen.traced_writes(copy)
+            for function in _rehearsal.USUAL:
+                with Channel(1) as questions, Channel(1) as answers:
+                    ends = questions.receiver, answers.sender
+                    worker = spawn(function, *ends, template=template)
+                    questions.send(1)
+                    answers.receive()
+                    questions.close()
+                    worker.join()
+            writes = _roentgen.traced_writes(copy)
+        # Only a copy knows what was recorded.
+        profile: bytes = spawn(_roentgen.heap_profile, writes, template=system).result()
     return profile
 
 
@@ -42,14 +47,9 @@ def main() -> None:
     """Write the seed of hashes, four bytes, and the profile to standard output."""
     # The order of allocations depends on it.
     seed = random.SystemRandom().randrange(1, 1 << 32)
-    layout = {"PYTHONHASHSEED": str(seed), "ROENTGEN_HEAP_LAYOUT": "record"}
-    call = (_setup.Setup(_setup.current()), _learn, (), None)
-    with Process(*_kernel_processes.start_fresh(call, [], layout), "learner") as learner:
-        sys.stdout.buffer.write(seed.to_bytes(4, "little") + learner.result())
+    profile = _learn({"PYTHONHASHSEED": str(seed), "ROENTGEN_HEAP_LAYOUT": "record"})
+    sys.stdout.buffer.write(seed.to_bytes(4, "little") + profile)
 
 
 if __name__ == "__main__":
-    # As a module that can be imported: its functions go to other processes.
-    from roentgen import _heap_layout
-
-    _heap_layout.main()
+    main()

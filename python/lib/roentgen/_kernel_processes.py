@@ -6,7 +6,9 @@ process's descriptor; a template's is the number of its descriptor.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -21,14 +23,14 @@ from ._options import NONE, Options
 __all__ = [
     "close_template",
     "default_template",
-    "freeze_fresh",
     "freeze_self",
     "join",
     "make_template",
+    "prepare_system_template",
     "signal",
     "spawn",
     "spawn_self",
-    "start_fresh",
+    "start_template",
     "stats",
     "template_from",
     "template_parts",
@@ -69,63 +71,43 @@ def template_from(parts: tuple[Any, ...]) -> int:
     return int(parts[0].detach())
 
 
-#: What a fresh interpreter does, the same each time: the heap's layout goes by it.
-_FRESH = f"import {', '.join(_setup.PRELOAD)}; roentgen._kernel_processes.live()"
-
-#: Which blocks of its heap are to lie together (:mod:`roentgen._heap_layout`).
+#: Which blocks of an interpreter's heap are to lie together (:mod:`roentgen._heap_layout`).
 HEAP_LAYOUT = "/usr/lib/roentgen/heap-layout"
 
+#: What an interpreter looks at as it starts, beside ``PYTHON...``. A machine whose first
+#: process has other values than its template starts that from nothing.
+_LOOKED_AT = ("HOME", "LANG")
 
-def live() -> None:
-    """Do what the calling process was spawned for, and end it: in a fresh interpreter."""
-    _prepare()
-    _roentgen.begin()
-    _roentgen.live()
-
-
-def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
-    """Import, close all descriptors but these, and freeze: in a process made for it."""
-    import importlib
-
-    for name in preload:
-        importlib.import_module(name)
-    if preload:
-        _prepare()
-    limit = os.sysconf("SC_OPEN_MAX")
-    low = 0
-    for kept in [*sorted(keep), limit]:
-        os.closerange(low, kept)
-        low = kept + 1
-    return _roentgen.Descriptor(_roentgen.freeze(keep))
+#: Whether this interpreter is a copy of the system's template: one that was started
+#: without options, before it looked at what it is to do.
+is_from_system_template = False
 
 
-def _prepare() -> None:
-    """Do what no copy should have to do."""
-    import gc
-
-    from ._rehearsal import rehearse
-
-    gc.collect()
-    _roentgen.fill_holes()
-    rehearse()
-    # No copy looks through what all have: it would write every page of it.
-    gc.freeze()
+def prepare_system_template() -> None:
+    """Make the calling interpreter what every process needs."""
+    global is_from_system_template
+    is_from_system_template = True
+    _prepare(_setup.PRELOAD)
+    _close_all_but([])
 
 
-def default_template() -> Any:
-    """Return the template that every process has from the start, if there is one."""
-    return None
+def start_template(layout: dict[str, str] | None = None) -> int:
+    """Start an interpreter that is frozen before it looks at what it is to do.
 
-
-def make_template(preload: list[str], keep: list[int], default: int | None) -> int:
-    """Make a template of a fresh process: of a copy of the default one, where there is one."""
+    :param layout: variables for the layout of its heap; None: as it was learnt.
+    """
     from ._process import Process
 
-    call = (_setup.Setup(_setup.current()), freeze_fresh, (preload, keep), None)
-    if default is not None and not keep:
-        started = _roentgen.spawn(default, call, NONE)
-    else:
-        started = start_fresh(call, keep)
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("PYTHON") or name in _LOOKED_AT
+    }
+    if "PYTHONHASHSEED" not in variables:
+        variables |= _heap_layout() if layout is None else layout
+    variables["ROENTGEN_TEMPLATE"] = "1"
+    environment = [os.fsencode(f"{name}={value}") for name, value in variables.items()]
+    started = _roentgen.spawn_program([os.fsencode(sys.executable)], environment, NONE)
     with Process(*started, "template") as maker:
         return int(maker.result().detach())
 
@@ -140,26 +122,72 @@ def _heap_layout() -> dict[str, str]:
     return {"PYTHONHASHSEED": str(seed), "ROENTGEN_HEAP_LAYOUT": HEAP_LAYOUT}
 
 
-def start_fresh(
-    call: tuple[Any, ...], keep: list[int], layout: dict[str, str] | None = None
-) -> tuple[int, Any]:
-    """Start the interpreter anew, and let it do this.
+def default_template() -> Any:
+    """Return the template that every process has from the start, if there is one."""
+    return None
 
-    :param layout: variables for the layout of its heap; None: as it was learnt.
-    """
-    arguments = [os.fsencode(word) for word in (sys.executable, "-c", _FRESH)]
-    # What the interpreter itself looks at; the rest comes with the call.
-    wanted = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
-    if "PYTHONHASHSEED" not in wanted:
-        wanted |= _heap_layout() if layout is None else layout
-    environment = [os.fsencode(f"{name}={value}") for name, value in wanted.items()]
-    return _roentgen.spawn_program(arguments, environment, keep, call, NONE)
+
+def make_template(preload: list[str], keep: list[int], default: int | None) -> int:
+    """Make a template of a copy of the default one, where there is one, or of the system's."""
+    from ._process import Process
+
+    kept = [(number, _roentgen.Descriptor(number)) for number in keep]
+    call = (_setup.Setup(_setup.current()), _freeze_copy, (preload, kept), None)
+    origin = None if default is not None else _system_template()
+    started = _roentgen.spawn(default if origin is None else origin.fileno(), call, NONE)
+    with Process(*started, "template") as maker:
+        return int(maker.result().detach())
+
+
+def _system_template() -> Any:
+    """Return what the machine booted with, or the like of it."""
+    if is_from_system_template:
+        with contextlib.suppress(OSError):
+            return _roentgen.Descriptor(_roentgen.system_template(), True)
+    return _roentgen.Descriptor(start_template(), True)
+
+
+def _freeze_copy(preload: list[str], kept: list[tuple[int, Any]]) -> Any:
+    """Import, close all descriptors but these, and freeze: in a process made for it."""
+    numbers = [number for number, _ in kept]
+    # Out of the way of each other first.
+    beyond = max(numbers, default=0) + 1
+    aside = [(fcntl.fcntl(own.fileno(), fcntl.F_DUPFD, beyond), number) for number, own in kept]
+    for own, number in aside:
+        os.dup2(own, number)
+    if preload:
+        _prepare(preload)
+    _close_all_but(numbers)
+    return _roentgen.Descriptor(_roentgen.freeze(numbers))
+
+
+def _close_all_but(kept: list[int]) -> None:
+    low = 0
+    for number in [*sorted(kept), os.sysconf("SC_OPEN_MAX")]:
+        os.closerange(low, number)
+        low = number + 1
+
+
+def _prepare(preload: Iterable[str]) -> None:
+    """Import, and do what no copy should have to do."""
+    import gc
+    import importlib
+
+    from ._rehearsal import rehearse
+
+    for name in preload:
+        importlib.import_module(name)
+    gc.collect()
+    _roentgen.fill_holes()
+    rehearse()
+    # No copy looks through what all have: it would write every page of it.
+    gc.freeze()
 
 
 def freeze_self(keep: list[int]) -> int:
     """Freeze the calling process."""
     kept = sorted({*keep, *(number for number in range(3) if is_open(number))})
-    _prepare()
+    _prepare([])
     try:
         return _roentgen.freeze(kept)
     except OSError as error:

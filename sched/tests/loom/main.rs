@@ -5,9 +5,11 @@
 //! | [`state`] | a task's state word: parking, yielding and ending against wake-ups |
 //! | [`cores`] | idling, halting, interrupts: no core sleeps on work, none is woken for nothing |
 //! | [`queues`] | stealing against the owner; affinity against picking |
+//! | [`ending`] | the end of a process against kills, waits, limits, its parent's end |
 //! | [`futex`] | the kernel's wait and wake on a word of user memory |
 //!
-//! Each test names a change that it was seen to catch, or several. The queues are
+//! Each test names a change that it was seen to catch, or several (those of `ending`: that it is
+//! meant for). The queues are
 //! stand-ins behind a lock (`sched::deque`), and a machine has at most 128 cores. Where a
 //! test bounds the preemptions of a run (loom's `preemption_bound`), it says so; without a
 //! bound, the run is exhaustive.
@@ -16,6 +18,7 @@
 #![cfg(loom)]
 
 mod cores;
+mod ending;
 mod futex;
 mod machine;
 mod queues;

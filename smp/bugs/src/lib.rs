@@ -65,6 +65,8 @@ bugs! {
     SilentChannel = "silent-channel";
     /// A page that moves to another process stays writable for its sender.
     WritableMessage = "writable-message";
+    /// A message that could not be delivered stays mapped where it was to go.
+    KeptMessage = "kept-message";
     /// A mutex that is opened tells nobody.
     SilentMutex = "silent-mutex";
     /// A timer that is armed for an earlier moment than the first one is not told to the

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use super::figure::Figure;
 use crate::initramfs::PYTHON;
 use crate::linux::Variant;
+use crate::size::MIB;
+
+/// The memory of a machine where nothing depends on it, in bytes.
+pub const MEMORY: u64 = 1024 * MIB;
 
 /// What the numbers of a group are. Never two kinds in one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +154,8 @@ pub struct Group {
     pub kind: Kind,
     /// Cores of the machine.
     pub cores: u32,
+    /// Bytes of memory of the machine.
+    pub memory: u64,
     /// Whom to measure, in the order of the runs.
     pub systems: Vec<System>,
     /// How often each system is booted: A, B, A, B, …

@@ -46,6 +46,16 @@ impl Figure {
         self
     }
 
+    /// At most this, whatever others do.
+    #[must_use]
+    pub fn at_most_itself(mut self, value: f64) -> Self {
+        self.targets.push(Target {
+            against: None,
+            bound: Bound::AtMost(value),
+        });
+        self
+    }
+
     /// At least this, whatever others do.
     #[must_use]
     pub fn at_least(mut self, value: f64) -> Self {
@@ -74,6 +84,10 @@ pub enum Unit {
     Count,
     /// A part of what is ideal.
     Efficiency,
+    /// Bytes, shown as KiB.
+    Kibibytes,
+    /// One of two figures over the other.
+    Ratio,
 }
 
 impl Unit {
@@ -85,7 +99,8 @@ impl Unit {
             Self::Microseconds => ", µs",
             Self::Milliseconds => ", ms",
             Self::Seconds => ", s",
-            Self::Instructions | Self::Count | Self::Efficiency => "",
+            Self::Kibibytes => ", KiB",
+            Self::Instructions | Self::Count | Self::Efficiency | Self::Ratio => "",
         }
     }
 
@@ -95,6 +110,7 @@ impl Unit {
         let value = match self {
             Self::Microseconds => value / 1e3,
             Self::Milliseconds => value / 1e6,
+            Self::Kibibytes => value / 1024.0,
             _ => value,
         };
         let digits = match (self, value.abs()) {
@@ -126,6 +142,14 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// In words, with its number shown by `shown`.
+    pub fn text(self, shown: impl Fn(f64) -> String) -> String {
+        match self {
+            Self::AtMost(most) => format!("at most {}", shown(most)),
+            Self::AtLeast(least) => format!("at least {}", shown(least)),
+        }
+    }
+
     /// Whether a value keeps to it.
     #[must_use]
     pub fn holds(self, value: f64) -> bool {
@@ -136,18 +160,16 @@ impl Bound {
     }
 }
 
-impl std::fmt::Display for Bound {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::AtMost(most) => write!(formatter, "at most {most:.2}"),
-            Self::AtLeast(least) => write!(formatter, "at least {least:.2}"),
-        }
-    }
+/// A part of something as it is shown: small ones, such as a thousandth, with more digits.
+#[must_use]
+pub fn part(value: f64) -> String {
+    let digits = if value < 0.1 { 4 } else { 2 };
+    format!("{value:.digits$}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Bound, Unit};
+    use super::{Bound, Unit, part};
 
     #[test]
     fn values_are_shown_in_their_unit_with_three_digits() {
@@ -156,6 +178,14 @@ mod tests {
         assert_eq!(Unit::Nanoseconds.shown(1234.5), "1234");
         assert_eq!(Unit::Efficiency.shown(0.954), "0.95");
         assert_eq!(Unit::Instructions.shown(12.6), "13");
+    }
+
+    #[test]
+    fn a_bound_is_told_in_its_unit_and_a_small_part_keeps_its_digits() {
+        let kibibytes = |value| Unit::Kibibytes.shown(value);
+        assert_eq!(Bound::AtMost(262_144.0).text(kibibytes), "at most 256");
+        assert_eq!(Bound::AtMost(0.001).text(part), "at most 0.0010");
+        assert_eq!(Bound::AtLeast(0.95).text(part), "at least 0.95");
     }
 
     #[test]

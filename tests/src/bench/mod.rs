@@ -1,6 +1,6 @@
 //! `run.sh bench`: this kernel measured, beside Linux in the same emulator.
 //!
-//! A suite (`start`, `sched`, `pcid`) is a list of groups of cases; a case is one command
+//! A suite (`start`, `sched`, `pcid`, `process`) is a list of groups of cases; a case is one command
 //! of a timing program and the figures that it prints. Three kinds of figure there are,
 //! and no table has two of them: wall time, instructions, virtual time.
 //!
@@ -11,7 +11,8 @@
 //! | [`statistics`] | samples, and what is said of them |
 //! | [`runner`] | boots the systems in turn and gathers the numbers |
 //! | [`table`], [`record`] | the result for people, and as JSON |
-//! | [`start`], [`sched`], [`pcid`] | the suites |
+//! | [`plots`] | the plots of a result |
+//! | [`start`], [`sched`], [`pcid`], [`process`] | the suites |
 //!
 //! The timing programs are `tests/programs/bench_*`: static C, or Python that runs
 //! unchanged on both systems. Each prints a line `NAME VALUE` for each sample.
@@ -19,6 +20,8 @@
 pub mod case;
 pub mod figure;
 pub mod pcid;
+pub mod plots;
+pub mod process;
 pub mod record;
 pub mod runner;
 pub mod sched;
@@ -75,11 +78,13 @@ pub enum Suite {
     Sched,
     /// What PCID buys.
     Pcid,
+    /// Processes, templates, channels.
+    Process,
 }
 
 impl Suite {
     /// All, in the order of a run.
-    pub const ALL: [Self; 3] = [Self::Start, Self::Sched, Self::Pcid];
+    pub const ALL: [Self; 4] = [Self::Start, Self::Sched, Self::Pcid, Self::Process];
 
     /// Its name on the command line.
     #[must_use]
@@ -88,6 +93,7 @@ impl Suite {
             Self::Start => "start",
             Self::Sched => "sched",
             Self::Pcid => "pcid",
+            Self::Process => "process",
         }
     }
 
@@ -102,6 +108,7 @@ impl Suite {
             Self::Start => start::groups(depth),
             Self::Sched => sched::groups(depth),
             Self::Pcid => pcid::groups(depth),
+            Self::Process => process::groups(depth),
         }
     }
 
@@ -114,12 +121,12 @@ impl Suite {
     fn preface(self) -> Option<String> {
         match self {
             Self::Pcid => Some(pcid::preface()),
-            Self::Start | Self::Sched => None,
+            Self::Start | Self::Sched | Self::Process => None,
         }
     }
 }
 
-/// Measures, prints tables, and leaves `target/bench/NAME.json`. The status is 1 where
+/// Measures, prints tables, and leaves `target/bench/NAME.json` and plots beside it. The status is 1 where
 /// something could not be measured.
 ///
 /// # Errors
@@ -163,7 +170,14 @@ pub fn run(request: &Request) -> Result<ExitCode> {
             is_complete &= section.remarks.is_empty();
         }
         println!("{}", record.line());
-        println!("{}\n", record.finish()?.display());
+        let result = record.finish()?;
+        println!("{}", result.display());
+        if *suite == Suite::Process {
+            for plot in plots::draw(&result)? {
+                println!("{}", plot.display());
+            }
+        }
+        println!();
     }
     Ok(if is_complete {
         ExitCode::SUCCESS

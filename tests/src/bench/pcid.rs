@@ -7,7 +7,7 @@
 //! TCG's own answer, and another one on a CPU.
 
 use super::Depth;
-use super::case::{Case, Group, Kernel, Kind, System};
+use super::case::{Case, Group, Kernel, Kind, MEMORY, System};
 use super::figure::{Figure, Unit};
 use crate::linux::Variant;
 use crate::machine::accelerator;
@@ -62,6 +62,7 @@ fn unmapping(depth: Depth) -> Group {
         title: "flushing pages of a process, by how".to_owned(),
         kind: Kind::Wall,
         cores: 1,
+        memory: MEMORY,
         systems: vec![ONE_BY_ONE, AT_ONCE],
         rounds: depth.pick(3, 10),
         first_line: None,
@@ -85,6 +86,7 @@ fn switches(depth: Depth) -> Group {
         title: "two processes on one core".to_owned(),
         kind: Kind::Wall,
         cores: 1,
+        memory: MEMORY,
         systems: vec![System::OURS, WITHOUT, System::BEST, LINUX_WITHOUT],
         rounds: depth.pick(3, 10),
         first_line: None,

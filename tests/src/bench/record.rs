@@ -2,15 +2,14 @@
 //! who compares two results must know of both: emulator, flags, hashes, the host's load.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::case::{Group, Kernel, Kind, System};
 use super::runner::{Row, Runner, Section, hardware};
 use crate::error::{Error, Result};
+use crate::host;
 use crate::machine::{host_cores, qemu};
 use crate::project;
 
@@ -35,8 +34,8 @@ impl Record {
             suite,
             began: now.unwrap_or_default().as_secs(),
             load_before: load(),
-            kernel: hash(&runner.images.kernel)?,
-            interpreter: hash(&runner.images.python)?,
+            kernel: host::hash(&runner.images.kernel)?,
+            interpreter: host::hash(&runner.images.python)?,
             groups: Vec::new(),
         })
     }
@@ -70,7 +69,7 @@ impl Record {
     pub fn line(&self) -> String {
         format!(
             "{}; host of {} core(s), load {}; kernel {}, interpreter {}",
-            version("qemu-system-x86_64"),
+            host::version(qemu::PROGRAM),
             host_cores(),
             self.load_before[0],
             &self.kernel[..8],
@@ -96,7 +95,7 @@ impl Record {
                 "load_before": self.load_before,
                 "load_after": load(),
             },
-            "qemu": version(qemu::PROGRAM),
+            "qemu": host::version(qemu::PROGRAM),
             "kernel_sha256": self.kernel,
             "interpreter_sha256": self.interpreter,
             "groups": self.groups,
@@ -138,6 +137,8 @@ fn unit(row: &Row) -> &'static str {
         Unit::Instructions => "instructions",
         Unit::Count => "count",
         Unit::Efficiency => "of ideal",
+        Unit::Kibibytes => "bytes",
+        Unit::Ratio => "ratio",
     }
 }
 
@@ -161,12 +162,6 @@ fn machine(group: &Group, system: System) -> Value {
     json!({"kernel": kernel, "words": system.words, "flags": flags})
 }
 
-fn hash(path: &Path) -> Result<String> {
-    let content = std::fs::read(path).map_err(Error::file(path))?;
-    let digest = Sha256::digest(&content);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 /// The host's load averages.
 fn load() -> Value {
     let text = first_line(Path::new("/proc/loadavg"));
@@ -188,14 +183,6 @@ fn cpu() -> String {
 fn first_line(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-fn version(program: &str) -> String {
-    let output = Command::new(program).arg("--version").output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let text = text.unwrap_or_default();
-    let line = text.lines().next().unwrap_or_default();
-    line.split(" (").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -14,16 +14,14 @@ use crate::linux::{self, Control, Variant};
 use crate::machine::{Emulator, Hardware, Machine, Output};
 use crate::programs::{self, Link};
 use crate::project;
-use crate::size::MIB;
 
 /// Runs a machine's commands one after another.
 const FIRST_PROGRAM: &str = "bench_run";
 /// What one command may take on the guest's own clock.
-const SECONDS_FOR_A_COMMAND: &str = "60";
+const SECONDS_FOR_A_COMMAND: &str = "180";
 /// The model where instructions are counted: QEMU 10.0 ends with "Bad icount read" where a
 /// timer is set through an MSR of the x2APIC.
 const COUNTED_CPU: &str = "max,-x2apic";
-const MEMORY: u64 = 1024 * MIB;
 
 /// What is measured with: the images, built once.
 pub struct Runner {
@@ -179,9 +177,10 @@ impl Runner {
     fn machine(&self, group: &Group, system: System) -> Result<Machine> {
         let mut machine = Machine::new()
             .hardware(hardware(group, system))
+            .without_python_variables()
             .timeout(limit(group));
         machine = match system.kernel {
-            Kernel::Ours => machine.images(self.images.clone()),
+            Kernel::Ours => machine.images(self.images.clone()).with_template(),
             Kernel::Linux(variant) => match self.control(variant) {
                 Some(control) => machine.linux(control.clone(), self.images.python.clone()),
                 None => return Err(Error::Missing(format!("{} was not got", system.name))),
@@ -235,7 +234,7 @@ pub fn hardware(group: &Group, system: System) -> Hardware {
             Kind::Virtual => Emulator::Bochs,
         },
         cores: group.cores,
-        memory: MEMORY,
+        memory: group.memory,
         cpu: match (group.kind, system.kernel) {
             (Kind::Instructions, _) => Some(COUNTED_CPU.to_owned()),
             (_, Kernel::Ours) => None,
@@ -250,7 +249,7 @@ pub fn hardware(group: &Group, system: System) -> Hardware {
 /// When a machine is given up: far beyond what it takes.
 fn limit(group: &Group) -> Duration {
     let seconds = match group.kind {
-        Kind::Wall => 120 + 60 * group.cases.len() as u64,
+        Kind::Wall => 120 + 180 * group.cases.len() as u64,
         Kind::Instructions => 1200,
         Kind::Virtual => 3600,
     };
@@ -278,7 +277,7 @@ fn trouble(output: &Output) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::case::{Case, Group, Kind, System};
+    use super::super::case::{Case, Group, Kind, MEMORY, System};
     use super::super::figure::{Figure, Unit};
     use super::Section;
 
@@ -289,6 +288,7 @@ mod tests {
             title: "t".to_owned(),
             kind: Kind::Wall,
             cores: 2,
+            memory: MEMORY,
             systems: vec![System::OURS, System::PLAIN],
             rounds: 1,
             first_line: None,

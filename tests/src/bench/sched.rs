@@ -2,7 +2,7 @@
 //! instructions, and how work spreads over more cores than the host has.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, System};
+use super::case::{Case, Group, Kind, MEMORY, System};
 use super::figure::{Figure, Unit};
 
 /// The suite's groups.
@@ -22,6 +22,7 @@ fn spaces() -> Group {
         title: "switches of address spaces".to_owned(),
         kind: Kind::Virtual,
         cores: 1,
+        memory: MEMORY,
         systems: vec![System::OURS],
         rounds: 1,
         first_line: None,
@@ -158,6 +159,7 @@ fn wall(depth: Depth) -> Group {
         title: "two cores".to_owned(),
         kind: Kind::Wall,
         cores: 2,
+        memory: MEMORY,
         systems: System::COMPARED.to_vec(),
         rounds: depth.pick(3, 10),
         first_line: None,
@@ -229,6 +231,7 @@ fn instructions() -> Group {
         title: "for an operation, of all cores together".to_owned(),
         kind: Kind::Instructions,
         cores: 2,
+        memory: MEMORY,
         systems: vec![System::OURS, System::PLAIN],
         rounds: 1,
         first_line: None,
@@ -267,6 +270,7 @@ fn virtual_speed_up(depth: Depth) -> Vec<Group> {
         title: "of the ideal speed-up".to_owned(),
         kind: Kind::Virtual,
         cores,
+        memory: MEMORY,
         systems: vec![System::OURS],
         rounds: 1,
         first_line: None,

@@ -2,32 +2,18 @@
 //! the price of a call.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, System};
+use super::case::{Case, Group, Kind, MEMORY, System};
 use super::figure::{Figure, Unit};
 
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
     let title = "starting, two cores";
-    let group = |first_line, cases| Group {
-        title: title.to_owned(),
-        kind: Kind::Wall,
-        cores: 2,
-        systems: System::COMPARED.to_vec(),
-        rounds: depth.pick(3, 10),
-        first_line,
-        cases,
-    };
-    let boot = Figure::new(
-        "boot",
-        "emulator's start to the first line of python -c",
-        Unit::Seconds,
-    );
     vec![
-        group(Some(boot), vec![Case::new("python -c print()", [])]),
-        group(
-            None,
-            vec![
+        to_first_line(depth, title),
+        Group {
+            first_line: None,
+            cases: vec![
                 Case::new(
                     "bench_start program 7 python -c print()",
                     [
@@ -48,6 +34,27 @@ pub fn groups(depth: Depth) -> Vec<Group> {
                     [Figure::new("getppid", "getppid", Unit::Nanoseconds)],
                 ),
             ],
-        ),
+            ..to_first_line(depth, title)
+        },
     ]
+}
+
+/// From the emulator's start to the first line of Python.
+#[must_use]
+pub fn to_first_line(depth: Depth, title: &str) -> Group {
+    let boot = Figure::new(
+        "boot",
+        "emulator's start to the first line of python -c",
+        Unit::Seconds,
+    );
+    Group {
+        title: title.to_owned(),
+        kind: Kind::Wall,
+        cores: 2,
+        memory: MEMORY,
+        systems: System::COMPARED.to_vec(),
+        rounds: depth.pick(3, 10),
+        first_line: Some(boot.at_most(0.1, System::BEST)),
+        cases: vec![Case::new("python -c print()", [])],
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::figure::Target;
+use super::figure::{Target, part};
 use super::runner::{Row, Section};
 use super::statistics::Samples;
 
@@ -89,6 +89,11 @@ fn shown(row: &Row, cell: &Samples) -> String {
 /// How the first system, ours, stands to a target. None where a side was not measured.
 fn verdict(section: &Section, row: &Row, target: &Target) -> Option<String> {
     let ours = row.cells.first()?.median()?;
+    let unit = row.figure.unit;
+    let shown = |value| match target.against {
+        None => unit.shown(value),
+        Some(_) => part(value),
+    };
     let (value, what) = match target.against {
         None => (ours, "itself".to_owned()),
         Some(other) => {
@@ -103,8 +108,9 @@ fn verdict(section: &Section, row: &Row, target: &Target) -> Option<String> {
         "missed"
     };
     Some(format!(
-        "    {value:.2} {what}; wanted {}: {met}\n",
-        target.bound
+        "    {} {what}; wanted {}: {met}\n",
+        shown(value),
+        target.bound.text(shown)
     ))
 }
 

@@ -10,11 +10,11 @@ use tests::cli::{self, Command, Program, Run};
 use tests::console::driver::Outcome;
 use tests::console::log::LogTarget;
 use tests::initramfs::{self, Init, PYTHON, Stream};
-use tests::machine::{self, Emulator, Machine};
+use tests::machine::{self, Emulator, Hardware, Machine};
 use tests::packages::{self, Need};
 use tests::share::{self, HOME, Node, Placed, Tree};
 use tests::toolchain::Toolchain;
-use tests::{Error, Result, bench, iso, project, quality, suite};
+use tests::{Error, Result, bench, iso, project, quality, stress, suite};
 
 fn main() -> ExitCode {
     let result = cli::parse(env::args_os().skip(1)).and_then(|command| match command {
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Build(ship) => build_all(ship),
         Command::Test(filter) => suite::all(filter.as_deref()),
         Command::Bench(request) => bench::run(&request),
+        Command::Stress(request) => stress::run(&request),
         Command::Iso(path) => make_image(path),
         Command::Check => quality::check(),
         Command::Clean => clean(),
@@ -62,6 +63,9 @@ fn run_program(run: Run) -> Result<ExitCode> {
         .log(log);
     if let Some(limit) = run.timeout {
         machine = machine.timeout(limit);
+    }
+    if run.has_template {
+        machine = machine.with_template();
     }
     if is_debugged {
         complain(&format!(
@@ -116,6 +120,7 @@ fn build_all(ship: bool) -> Result<ExitCode> {
     }
     let images = build::images()?;
     initramfs::base(Some(&images.python), Some(&images.kernel))?;
+    build::template::current(&images, &Hardware::default())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,6 +4,7 @@ pub mod cargo;
 pub mod heap_layout;
 pub mod kernel;
 pub mod python;
+pub mod template;
 
 use std::path::PathBuf;
 

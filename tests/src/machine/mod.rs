@@ -13,7 +13,7 @@ pub mod report;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::build::{self, Images, heap_layout};
+use crate::build::{self, Images, heap_layout, template};
 use crate::console::driver::{self, Limits, Outcome, Sink, Source, Streams};
 use crate::console::log::{Log, LogTarget};
 use crate::error::{Error, Result};
@@ -107,6 +107,7 @@ pub struct Machine {
     system: System,
     has_python: bool,
     has_heap_layout: bool,
+    has_template: bool,
 }
 
 /// What is booted.
@@ -148,6 +149,7 @@ impl Machine {
             system: System::Current,
             has_python: true,
             has_heap_layout: true,
+            has_template: false,
         }
     }
 
@@ -244,6 +246,23 @@ impl Machine {
         self
     }
 
+    /// Boots with the interpreter's template, where it is the first process and there are
+    /// templates for such a machine.
+    #[must_use]
+    pub fn with_template(mut self) -> Self {
+        self.has_template = true;
+        self
+    }
+
+    /// Leaves the host's own variables for Python out.
+    #[must_use]
+    pub fn without_python_variables(mut self) -> Self {
+        self.init
+            .environment
+            .retain(|variable| !variable.starts_with(b"PYTHON"));
+        self
+    }
+
     /// Leaves the first process without an environment.
     #[must_use]
     pub fn no_environment(mut self) -> Self {
@@ -302,6 +321,13 @@ impl Machine {
         self.stdin = Source::Ours;
         self.stdout = Sink::Stdout;
         self.stderr = Sink::Stderr;
+        self
+    }
+
+    /// Where the program's standard error goes.
+    #[must_use]
+    pub fn standard_error(mut self, sink: Sink) -> Self {
+        self.stderr = sink;
         self
     }
 
@@ -365,6 +391,15 @@ impl Machine {
         {
             self.tree
                 .insert(heap_layout::PATH, Node::File(0o444, layout));
+        }
+        if let Some(images) = &built
+            && self.has_template
+            && self.init.arguments.first().map(Vec::as_slice) == Some(PYTHON.as_bytes())
+            && template::is_for(&self.hardware)
+            && let Some(template) = template::current(images, &self.hardware)?
+        {
+            self.tree
+                .insert(template::PATH, Node::File(0o444, template));
         }
         let run = initramfs::run_archive(&self.init, &self.tree);
         let (archive, archive_size) = initramfs::joined(&base, &run)?;

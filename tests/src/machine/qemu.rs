@@ -180,11 +180,26 @@ pub fn command(hardware: &Hardware) -> Result<Command> {
             "-device",
             &format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"),
         ])
+        .args(firmware().into_iter().flat_map(|path| ["-bios", path]))
         .args(counting(hardware))
         .args(&hardware.extra)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     Ok(command)
+}
+
+/// Where QEMU's packages put its firmware that does nothing but boot a given kernel: a
+/// tenth of a second faster than the other one.
+const FAST_FIRMWARE: [&str; 2] = [
+    "/usr/share/qemu/qboot.rom",
+    "/usr/local/share/qemu/qboot.rom",
+];
+
+/// The firmware that boots fastest; None: QEMU's own choice.
+fn firmware() -> Option<&'static str> {
+    FAST_FIRMWARE
+        .into_iter()
+        .find(|path| Path::new(path).is_file())
 }
 
 /// What makes QEMU's clocks count instructions, and start at one fixed moment. An

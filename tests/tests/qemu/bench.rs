@@ -1,7 +1,7 @@
 //! What `run.sh bench` measures with: the timing programs end well and print what they
 //! should, here and on Linux. How fast anything is, is not judged here.
 
-use tests::bench::case::{Case, Group, Kind, System};
+use tests::bench::case::{Case, Group, Kind, MEMORY, System};
 use tests::bench::figure::{Figure, Unit};
 use tests::bench::runner::Runner;
 use tests::programs::{Link, compile, on_linux};
@@ -61,6 +61,10 @@ const COMMANDS: &[(&str, &[(&str, Unit)])] = &[
         "bench_work spaces 5 20",
         &[("spaces_kept", Unit::Efficiency)],
     ),
+    (
+        "bench_spawn 1 3 1 cheapest",
+        &[("cheapest_1", Unit::Nanoseconds)],
+    ),
     ("bench_pages 8 20 1", &[("pages_8", Unit::Nanoseconds)]),
     ("bench_unmap 8 16 20 1", &[("unmap_8", Unit::Nanoseconds)]),
 ];
@@ -78,6 +82,41 @@ const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
     (
         "bench_switch pair across python bench_pipe.py 20 1 pair",
         &[("pair", Unit::Nanoseconds)],
+    ),
+    (
+        "python bench_process.py spawn 3 1",
+        &[
+            ("python_spawn", Unit::Nanoseconds),
+            ("python_fork", Unit::Nanoseconds),
+        ],
+    ),
+    (
+        "python bench_process.py command 3 1",
+        &[("python_command", Unit::Nanoseconds)],
+    ),
+    (
+        "python bench_process.py heap 3 1 1 4",
+        &[
+            ("heap_1", Unit::Nanoseconds),
+            ("heap_4", Unit::Nanoseconds),
+            ("heap_growth", Unit::Ratio),
+        ],
+    ),
+    (
+        "python bench_process.py memory 20",
+        &[
+            ("memory_count", Unit::Count),
+            ("memory", Unit::Kibibytes),
+            ("memory_worked", Unit::Kibibytes),
+        ],
+    ),
+    (
+        "python bench_channel.py 64 5 1",
+        &[("message_64", Unit::Nanoseconds)],
+    ),
+    (
+        "python bench_channel.py 4194304 2 1",
+        &[("message_4194304", Unit::Nanoseconds)],
     ),
     (
         "python bench_scaling.py processes 2 2000 1",
@@ -115,6 +154,7 @@ pub fn add(tier: Tier) -> Tier {
             title: "a few rounds".to_owned(),
             kind: Kind::Wall,
             cores: 2,
+            memory: MEMORY,
             systems: vec![System::OURS],
             rounds: 1,
             first_line: None,
@@ -140,6 +180,7 @@ pub fn add(tier: Tier) -> Tier {
                 title: "counted".to_owned(),
                 kind: Kind::Instructions,
                 cores: 2,
+                memory: MEMORY,
                 systems: vec![System::OURS],
                 rounds: 2,
                 first_line: None,
@@ -177,6 +218,7 @@ fn case(command: &str, figures: &[(&str, Unit)]) -> Case {
 fn assert_plausible(what: &str, unit: Unit, value: f64) {
     let range = match unit {
         Unit::Efficiency => 0.0..=3.0,
+        Unit::Ratio => 0.01..=100.0,
         Unit::Count => 0.0..=1e6,
         Unit::Instructions => -10e9..=10e9,
         _ => 1.0..=10e9,

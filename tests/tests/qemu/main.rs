@@ -9,8 +9,10 @@
 //! | [`mutants`] | damaged programs, thousands of them |
 //! | [`exhaustion`] | memory, descriptors and processes run out |
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
+//! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
+//! | [`stress`] | what `run.sh stress` runs, at a small part |
 //! | [`bench`] | what `run.sh bench` measures with runs here and on Linux |
 
 mod bench;
@@ -23,6 +25,8 @@ mod mutants;
 mod programs;
 mod scheduler;
 mod streams;
+mod stress;
+mod template;
 mod terminal;
 
 use std::process::ExitCode;
@@ -41,6 +45,8 @@ fn main() -> ExitCode {
         scheduler::add,
         mutants::add,
         exhaustion::add,
+        stress::add,
+        template::add,
         door::add,
         terminal::add,
         bench::add,

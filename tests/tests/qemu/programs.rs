@@ -94,6 +94,10 @@ const OURS: &[(&str, &str)] = &[
         "limits",
         "memory, CPU time and deadlines end a process and all that it started",
     ),
+    (
+        "nth_allocation",
+        "whichever allocation fails, the call says so and leaves nothing",
+    ),
 ];
 
 /// How many things `channels` looks at.

@@ -19,11 +19,12 @@ use std::sync::Arc;
 use bugs::Bug;
 use linux_raw_sys::general as linux;
 use roentgen_abi::syscall::{FOREVER, MOST_CAPACITY};
-use streams::channel::{self, End, Found, Lock, Rights, State, Waiters};
+use streams::channel::{self, End, Found, Lock, Rights, State, Unsent, Waiters};
 
 use super::anonymous::{AnonymousInode, Device};
 use super::file::{Events, FileObject, OpenFile};
 use crate::errno::{Errno, Result};
+use crate::memory::pressure;
 use crate::message::{Message, Room, Size, Undelivered};
 use crate::sync::{IrqLock, WaitError, WaitQueue};
 use crate::time::Instant;
@@ -222,13 +223,18 @@ pub fn send(file: &OpenFile, address: usize, timeout: u64) -> Result<()> {
             }
             other => other,
         };
-        let answer = channel.try_send(end.rights, taken);
+        let has_memory = |bytes| pressure::check_reserve_beside(bytes, Errno::ENOBUFS).is_ok();
+        let answer = channel.try_send(end.rights, taken, has_memory);
         drop(nesting);
         match answer {
             Ok(()) => Some(Ok(())),
             Err((back, why)) => {
                 message = Some(back);
-                why.map(|why| Err(why.into()))
+                match why {
+                    Unsent::Full => None,
+                    Unsent::Never(end) => Some(Err(end.into())),
+                    Unsent::NoMemory => Some(Err(Errno::ENOBUFS)),
+                }
             }
         }
     };

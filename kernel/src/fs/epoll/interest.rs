@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use super::{EDGE, EXCLUSIVE, Event, Key, ONESHOT};
+use crate::errno::{Errno, Result};
 use crate::fs::file::{Events, FileObject, OpenFile};
+use crate::memory::pressure;
 use crate::sync::{IrqLock, WaitQueue, Wake};
 use linux_raw_sys::general as linux;
 
@@ -30,13 +32,19 @@ impl ReadyList {
     }
 
     /// Makes room for `count` entries.
-    pub fn reserve(&self, count: usize) {
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn reserve(&self, count: usize) -> Result<()> {
         loop {
             let capacity = self.list.lock().capacity();
             if capacity >= count {
-                return;
+                return Ok(());
             }
-            let mut larger = VecDeque::with_capacity(count.next_power_of_two().max(16));
+            let mut entries = Vec::new();
+            let wanted = count.next_power_of_two().max(16);
+            pressure::reserve_exact(&mut entries, wanted, Errno::ENOMEM)?;
+            let mut larger = VecDeque::from(entries);
             let mut list = self.list.lock();
             if larger.capacity() > list.len() {
                 larger.append(&mut list);

@@ -23,6 +23,7 @@ use self::interest::{Interest, ReadyList};
 use super::anonymous::{AnonymousInode, Device};
 use super::file::{Events, FileObject, OpenFile};
 use crate::errno::{Errno, Result};
+use crate::memory::pressure;
 use crate::sync::{SleepMutex, WaitError, WaitQueue};
 use crate::time::Instant;
 
@@ -76,7 +77,7 @@ impl Epoll {
     /// `EPOLL_CTL_ADD`.
     ///
     /// # Errors
-    /// `EEXIST`; `EPERM` for files that are always ready; `ELOOP`, `EINVAL`.
+    /// `EEXIST`; `EPERM` for files that are always ready; `ELOOP`, `EINVAL`, `ENOMEM`.
     pub fn add(&self, descriptor: i32, file: &Arc<OpenFile>, event: Event) -> Result<()> {
         let (flags, _) = event;
         if file.object.wait_queue().is_none() {
@@ -112,7 +113,8 @@ impl Epoll {
         for key in dead {
             self.forget(interests.remove(&key));
         }
-        self.ready.reserve(interests.len() + 1);
+        pressure::check_room(Errno::ENOMEM)?;
+        self.ready.reserve(interests.len() + 1)?;
         let interest = Interest::new(&self.ready, key, file, event);
         interests.insert(key, interest.clone());
         interest.watch();

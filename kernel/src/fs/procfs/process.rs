@@ -61,9 +61,9 @@ fn contents(id: u32, thread: u32) -> Vec<(&'static str, Child)> {
             "maps",
             text(
                 |process, _| {
-                    Ok(process
+                    process
                         .try_space()
-                        .map_or_else(Vec::new, |space| space.maps_text()))
+                        .map_or_else(|| Ok(Vec::new()), |space| space.maps_text())
                 },
                 0o444,
             ),

@@ -4,10 +4,10 @@ use core::fmt::Write;
 
 use linux_raw_sys::general as linux;
 
-use crate::errno::Result;
+use crate::errno::{Errno, Result};
 use crate::fs::mount;
-use crate::memory::PAGE_SIZE;
 use crate::memory::space::Statm;
+use crate::memory::{PAGE_SIZE, pressure};
 use crate::task::process::Process;
 
 /// Longest argument or environment block that is shown.
@@ -17,7 +17,7 @@ const LONGEST_BLOCK: usize = 8 << 20;
 fn memory(process: &Process, range: (usize, usize)) -> Vec<u8> {
     let length = range.1.saturating_sub(range.0).min(LONGEST_BLOCK);
     let mut bytes = Vec::new();
-    if bytes.try_reserve_exact(length).is_err() {
+    if pressure::reserve_exact(&mut bytes, length, Errno::ENOMEM).is_err() {
         return bytes;
     }
     bytes.resize(length, 0);

@@ -12,6 +12,7 @@ use super::{Domain, Identity, Kind, Role, Socket};
 use crate::errno::{Errno, Result};
 use crate::fs::anonymous::block;
 use crate::fs::file::OpenFile;
+use crate::memory::pressure;
 use crate::memory::user::{Destination, Source};
 use crate::task;
 
@@ -335,9 +336,7 @@ impl Socket {
 /// Reads `wanted` bytes of `from` into a vector with room for small ones to join.
 pub(super) fn gather(from: &mut Source<'_>, wanted: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(wanted.max(SMALL))
-        .map_err(|_| Errno::ENOBUFS)?;
+    pressure::reserve_exact(&mut bytes, wanted.max(SMALL), Errno::ENOBUFS)?;
     bytes.resize(wanted, 0);
     let count = from.read(&mut bytes)?;
     bytes.truncate(count);

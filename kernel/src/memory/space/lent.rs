@@ -122,6 +122,28 @@ impl AddressSpace {
     }
 }
 
+impl AddressSpace {
+    /// Takes back what [`AddressSpace::map_lent`] has just mapped at `start`. It needs no
+    /// memory, but where the process has done something to the range meanwhile: then pages
+    /// may stay, which are the process's own affair.
+    pub fn unmap_lent(&self, start: usize, pages: &LentPages) {
+        let end = start + pages.length.next_multiple_of(PAGE_SIZE);
+        let mut layout = self.layout.lock();
+        let mut gather = Gather::new();
+        for (address, table) in (start..).step_by(SPAN).zip(&pages.tables) {
+            if let Some(table) = table {
+                let _ = layout.tables.disown(address, table, &mut gather);
+            }
+        }
+        // Nothing is left to be divided: those tables the message has as well.
+        let result = layout.tables.unmap(start, end, &mut gather);
+        if result.is_ok() {
+            drop(layout.areas_mut().remove(&(start..end)));
+        }
+        self.finish(&mut layout.pen, &mut gather);
+    }
+}
+
 type FrameResult = core::result::Result<(), OutOfMemory>;
 
 /// A range being lent.
@@ -148,9 +170,7 @@ impl Lending {
         }
         let count = range.len().div_ceil(SPAN);
         let tables = &mut self.pages.tables;
-        tables
-            .try_reserve_exact(count)
-            .map_err(|_| Errno::ENOBUFS)?;
+        pressure::reserve_exact(tables, count, Errno::ENOBUFS)?;
         for start in range.clone().step_by(SPAN) {
             let span = start..range.end.min(start + SPAN);
             let table = match self.shared(layout, &span) {

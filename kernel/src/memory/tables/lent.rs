@@ -195,4 +195,23 @@ impl Tables {
         entry.set_addr(table.into_entry(), UPPER.difference(Flags::WRITABLE));
         Ok(())
     }
+
+    /// Takes `table` out, where it still maps the span that begins at `address`.
+    ///
+    /// # Errors
+    /// No frame is free, where a table above it came to be shared since it was taken in.
+    pub fn disown(
+        &mut self,
+        address: usize,
+        table: &LeafTable,
+        gather: &mut Gather,
+    ) -> Result<(), OutOfMemory> {
+        let entry = self.entry(address, 1, gather)?;
+        if !entry.is_unused() && entry.addr() == table.0 {
+            let reference = entry.addr();
+            entry.set_unused();
+            gather.take_table(reference, 0, address, address + SPAN);
+        }
+        Ok(())
+    }
 }

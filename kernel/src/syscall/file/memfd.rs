@@ -59,7 +59,7 @@ fn memfd_create([name, flags, ..]: [usize; 6]) -> Result<usize> {
     };
     let object: Arc<dyn FileObject> = inode;
     let file = OpenFile::at(object, linux::O_RDWR, location);
-    files.install(file, flags & linux::MFD_CLOEXEC != 0)
+    files.install_in_room(file, flags & linux::MFD_CLOEXEC != 0)
 }
 
 /// The bytes of a file that can have seals.

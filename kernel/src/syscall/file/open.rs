@@ -44,7 +44,7 @@ fn open(directory: usize, path: usize, flags: u32, mode: u32) -> Result<usize> {
     let base = base_at(directory, &path)?;
     let umask = crate::task::current_process().fs().umask();
     let file = fs::open::open(&base, &path, flags, mode & !umask)?;
-    files.install(file, flags & linux::O_CLOEXEC != 0)
+    files.install_in_room(file, flags & linux::O_CLOEXEC != 0)
 }
 
 /// `openat2(2)`, without its restrictions on resolution.

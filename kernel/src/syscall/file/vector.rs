@@ -7,6 +7,7 @@ use super::transfer::{MOST_BYTES, readable, writable};
 use crate::errno::{Errno, Result};
 use crate::fs::OpenFile;
 use crate::fs::inode::Kind;
+use crate::memory::pressure;
 use crate::memory::user::{self, Destination, Segment, Source};
 
 /// Most pieces of one buffer (`UIO_MAXIOV`).
@@ -141,9 +142,7 @@ fn carry(
     length: usize,
 ) -> Result<usize> {
     let mut buffer = Vec::new();
-    buffer
-        .try_reserve_exact(length.min(PIECE))
-        .map_err(|_| Errno::ENOMEM)?;
+    pressure::reserve_exact(&mut buffer, length.min(PIECE), Errno::ENOMEM)?;
     buffer.resize(length.min(PIECE), 0_u8);
     let mut done = 0;
     while done < length {

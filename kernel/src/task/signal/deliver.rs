@@ -81,6 +81,11 @@ plain!(SignalFrame);
 const USER_FLAGS: u64 = 0x25_0dd5;
 const INTERRUPTS_ON: u64 = 0x200;
 
+/// Flags that user mode may have, from whatever somebody says that they are.
+pub(in crate::task) fn user_flags(flags: u64) -> u64 {
+    (flags & USER_FLAGS) | INTERRUPTS_ON | 2
+}
+
 /// Whether `frame` has the result of a call that a signal interrupted and that may be
 /// restarted.
 #[must_use]
@@ -344,7 +349,7 @@ pub fn return_from_handler(thread: &Thread, frame: &mut TrapFrame) -> Result<()>
     frame.rcx = machine.rcx;
     frame.rsp = machine.rsp;
     frame.rip = machine.rip;
-    frame.rflags = (machine.flags & USER_FLAGS) | INTERRUPTS_ON | 2;
+    frame.rflags = user_flags(machine.flags);
     frame.cs = u64::from(USER_CODE);
     frame.ss = u64::from(USER_DATA);
     frame.vector = 0;

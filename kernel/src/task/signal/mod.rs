@@ -373,6 +373,14 @@ impl ProcessSignals {
         *self.actions.lock() = actions;
     }
 
+    /// Sets what signals do, from signal 1 on: of a process that does not run yet.
+    pub(super) fn restore_actions(&self, actions: impl Iterator<Item = Action>) {
+        let mut own = self.actions.lock();
+        own.iter_mut()
+            .zip(actions)
+            .for_each(|(own, action)| *own = action);
+    }
+
     /// `execve`: handlers go, what is ignored stays so.
     pub(super) fn reset_handlers(&self) {
         for action in self.actions.lock().iter_mut() {

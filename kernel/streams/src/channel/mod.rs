@@ -53,6 +53,17 @@ pub trait Waiters {
     fn wake_all(&self);
 }
 
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// It has to wait for room.
+    Full,
+    /// It never can be.
+    Never(End),
+    /// There is no memory for one more to be inside.
+    NoMemory,
+}
+
 /// A channel: `L` guards a [`State`].
 pub struct Channel<L, W> {
     state: L,
@@ -109,20 +120,28 @@ impl<M, L: Lock<Value = State<M>>, W: Waiters> Channel<L, W> {
         self.pollers.wake_all();
     }
 
-    /// Sends a message, if it can be done at once.
+    /// Sends a message, if it can be done at once. `has_memory` is asked for so many bytes,
+    /// where the channel has to grow.
     ///
     /// # Errors
-    /// The message; None where it has to wait.
-    pub fn try_send(&self, by: Rights, message: M) -> Result<(), (M, Option<End>)> {
+    /// The message, and why.
+    pub fn try_send(
+        &self,
+        by: Rights,
+        message: M,
+        has_memory: impl Fn(usize) -> bool,
+    ) -> Result<(), (M, Unsent)> {
         let mut message = message;
         loop {
             match self.state.with(|state| state.push(by, message)) {
                 Ok(()) => break,
-                Err((back, Refusal::Full)) => return Err((back, None)),
-                Err((back, Refusal::Never(end))) => return Err((back, Some(end))),
+                Err((back, Refusal::Full)) => return Err((back, Unsent::Full)),
+                Err((back, Refusal::Never(end))) => return Err((back, Unsent::Never(end))),
                 Err((back, Refusal::NoStorage)) => {
+                    if !self.grow(&has_memory) {
+                        return Err((back, Unsent::NoMemory));
+                    }
                     message = back;
-                    self.grow();
                 }
             }
         }
@@ -131,13 +150,18 @@ impl<M, L: Lock<Value = State<M>>, W: Waiters> Channel<L, W> {
         Ok(())
     }
 
-    /// Allocates and frees outside of the lock.
+    /// Allocates and frees outside of the lock; false where there is no memory.
     #[cold]
-    fn grow(&self) {
+    fn grow(&self, has_memory: impl Fn(usize) -> bool) -> bool {
         let needed = self.state.with(|state| state.storage());
-        let storage = VecDeque::with_capacity(needed);
+        let mut storage = VecDeque::new();
+        let is_refused = !has_memory(needed * size_of::<M>());
+        if is_refused || storage.try_reserve_exact(needed).is_err() {
+            return false;
+        }
         let unused = self.state.with(|state| state.grow(storage));
         drop(unused);
+        true
     }
 
     /// Waits until `attempt`, which calls [`Channel::try_send`], gives an answer.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
-use streams::channel::{Channel, End, Found, Lock, Rights, State, Waiters};
+use streams::channel::{Channel, End, Found, Lock, Rights, State, Unsent, Waiters};
 
 pub const SENDS: Rights = Rights {
     sends: true,
@@ -183,10 +183,11 @@ impl Bench {
         patience: Patience,
     ) -> Result<Result<(), End>, GaveUp> {
         self.0
-            .send(patience, || match self.0.try_send(by, message) {
+            .send(patience, || match self.0.try_send(by, message, |_| true) {
                 Ok(()) => Some(Ok(())),
-                Err((_, Some(end))) => Some(Err(end)),
-                Err((_, None)) => None,
+                Err((_, Unsent::Never(end))) => Some(Err(end)),
+                Err((_, Unsent::Full)) => None,
+                Err((_, Unsent::NoMemory)) => unreachable!("there is memory"),
             })
     }
 
