@@ -41,7 +41,8 @@ static void spawn_sample(const char *name, int template, int count)
         must(ending.status == 0, "status");
         close(pidfd);
     }
-    report(name, (now() - start) / count);
+    if (name)
+        report(name, (now() - start) / count);
 }
 
 static void fork_sample(const char *name, int count)
@@ -56,7 +57,8 @@ static void fork_sample(const char *name, int count)
         }
         reap(1);
     }
-    report(name, (now() - start) / count);
+    if (name)
+        report(name, (now() - start) / count);
 }
 
 static int is_wanted(const char *kind, const char *which)
@@ -96,9 +98,10 @@ int main(int argc, char **argv)
             spawn_sample("clone", SELF, count);
         if (!strcmp(which, "cheapest")) {
             /* The first of a machine warms it up. */
-            for (int warm = !sample; warm >= 0; warm--)
-                is_roentgen ? spawn_sample(cheapest, template, count)
-                            : fork_sample(cheapest, count);
+            for (int warm = !sample; warm >= 0; warm--) {
+                const char *name = warm ? NULL : cheapest;
+                is_roentgen ? spawn_sample(name, template, count) : fork_sample(name, count);
+            }
         }
     }
     return 0;

@@ -96,6 +96,7 @@ fn make(images: &Images, hardware: &Hardware) -> Option<Vec<u8>> {
     eprintln!("roentgen: making the interpreter's template (seconds, once)");
     let machine = Machine::new()
         .hardware(Hardware {
+            memory: Hardware::default().memory,
             command_line: String::new(),
             extra: Vec::new(),
             ..hardware.clone()

@@ -384,6 +384,8 @@ impl Machine {
             )?,
             (_, None) => return Err(Error::Machine("there is nothing to boot".to_owned())),
         };
+        let base_size = std::fs::metadata(&base).map_err(Error::file(&base))?.len();
+        check_memory(self.hardware.memory, base_size)?;
         if let Some(images) = built
             .as_ref()
             .filter(|_| self.has_python && self.has_heap_layout)

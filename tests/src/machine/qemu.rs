@@ -112,6 +112,7 @@ fn boot(mut command: Command, archive: &OwnedFd, log_port: LogPort) -> Result<Ru
     let (log, their_log) = process::socket_for_child()?;
     let archive = archive.try_clone().map_err(Error::io("the initramfs"))?;
     command
+        .args(firmware().into_iter().flat_map(|path| ["-bios", path]))
         .args([
             "-initrd",
             &format!("/proc/self/fd/{}", process::number(&archive)),
@@ -180,7 +181,6 @@ pub fn command(hardware: &Hardware) -> Result<Command> {
             "-device",
             &format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"),
         ])
-        .args(firmware().into_iter().flat_map(|path| ["-bios", path]))
         .args(counting(hardware))
         .args(&hardware.extra)
         .stdin(Stdio::null())
