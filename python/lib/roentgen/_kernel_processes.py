@@ -133,8 +133,9 @@ def make_template(preload: list[str], keep: list[int], default: int | None) -> i
 
     kept = [(number, _roentgen.Descriptor(number)) for number in keep]
     call = (_setup.Setup(_setup.current()), _freeze_copy, (preload, kept), None)
-    origin = None if default is not None else _system_template()
-    started = _roentgen.spawn(default if origin is None else origin.fileno(), call, NONE)
+    # An object of its own: it is open until the process has begun.
+    origin = _system_template() if default is None else _roentgen.Descriptor(default)
+    started = _roentgen.spawn(origin.fileno(), call, NONE)
     with Process(*started, "template") as maker:
         return int(maker.result().detach())
 

@@ -50,8 +50,9 @@ def _work(questions: Receiver, answers: Sender) -> list[str]:
     return " ".join(thirds).upper().split()
 
 
-def _by_value(function: types.FunctionType) -> types.FunctionType:
+def _by_value(function: Callable[[Receiver, Sender], object]) -> types.FunctionType:
     """Return a copy of a function that cannot be found by its name, as one of a program's."""
+    assert isinstance(function, types.FunctionType)
     names = {"__name__": "__main__", "os": os, "time": time, "roentgen": roentgen}
     copy = types.FunctionType(function.__code__, names)
     copy.__module__ = "__main__"
