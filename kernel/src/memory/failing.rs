@@ -1,10 +1,10 @@
 //! Allocations that fail on purpose, for tests of what happens then: the manner of Linux's
 //! `fail-nth` (its `Documentation/fault-injection`).
 //!
-//! A thread says which of its next allocations fails, and how many from that one on. What can fail for want of memory asks
-//! [`must_fail`] first: frames (but the kernel heap's own), and [`super::pressure`], which
-//! says whether there is room for something new. Not here: small blocks of the kernel heap,
-//! which cannot fail.
+//! A thread says which of its next allocations fails, and how many from that one on. What can
+//! fail for want of memory asks [`must_fail`] first: frames (but the kernel heap's own), and
+//! [`super::pressure`], which says whether there is room for something new. Not here: small
+//! blocks of the kernel heap, which cannot fail.
 //!
 //! While no thread has asked, this costs a look at one word that nobody writes.
 

@@ -23,7 +23,7 @@ from ._templates import Template
 __all__ = ["main"]
 
 
-def _learn(layout: dict[str, str]) -> bytes:
+def _learn(layout: str) -> bytes:
     """Have processes of a new template do what is usual; the profile."""
     with Template(_kernel_processes.start_template(layout), _setup.current()) as system:
         copy = _kernel_processes.make_template([], [], system.handle)
@@ -44,11 +44,10 @@ def _learn(layout: dict[str, str]) -> bytes:
 
 
 def main() -> None:
-    """Write the seed of hashes, four bytes, and the profile to standard output."""
-    # The order of allocations depends on it.
+    """Write the profile to standard output."""
+    # The order of allocations depends on hashes.
     seed = random.SystemRandom().randrange(1, 1 << 32)
-    profile = _learn({"PYTHONHASHSEED": str(seed), "ROENTGEN_HEAP_LAYOUT": "record"})
-    sys.stdout.buffer.write(seed.to_bytes(4, "little") + profile)
+    sys.stdout.buffer.write(_learn(f"record:{seed}"))
 
 
 if __name__ == "__main__":

@@ -91,10 +91,10 @@ def prepare_system_template() -> None:
     _close_all_but([])
 
 
-def start_template(layout: dict[str, str] | None = None) -> int:
+def start_template(layout: str = HEAP_LAYOUT) -> int:
     """Start an interpreter that is frozen before it looks at what it is to do.
 
-    :param layout: variables for the layout of its heap; None: as it was learnt.
+    :param layout: the file with the layout of its heap, or ``record:SEED``.
     """
     from ._process import Process
 
@@ -104,22 +104,12 @@ def start_template(layout: dict[str, str] | None = None) -> int:
         if name.startswith("PYTHON") or name in _LOOKED_AT
     }
     if "PYTHONHASHSEED" not in variables:
-        variables |= _heap_layout() if layout is None else layout
+        variables["ROENTGEN_HEAP_LAYOUT"] = layout
     variables["ROENTGEN_TEMPLATE"] = "1"
     environment = [os.fsencode(f"{name}={value}") for name, value in variables.items()]
     started = _roentgen.spawn_program([os.fsencode(sys.executable)], environment, NONE)
     with Process(*started, "template") as maker:
         return int(maker.result().detach())
-
-
-def _heap_layout() -> dict[str, str]:
-    """Return the variables that have a heap laid out, where that was learnt."""
-    try:
-        with open(HEAP_LAYOUT, "rb") as file:
-            seed = int.from_bytes(file.read(4), "little")
-    except OSError:
-        return {}
-    return {"PYTHONHASHSEED": str(seed), "ROENTGEN_HEAP_LAYOUT": HEAP_LAYOUT}
 
 
 def default_template() -> Any:

@@ -16,6 +16,7 @@
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 /// Nothing is numbered.
@@ -54,8 +55,11 @@ static ARENA_USED: AtomicUsize = AtomicUsize::new(0);
 static WANTED: AtomicPtr<u32> = AtomicPtr::new(std::ptr::null_mut());
 static WANTED_COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// Environment variable: `record`, or the profile's file.
+/// Environment variable: `record:SEED`, or the layout's file.
 const VARIABLE: &CStr = c"ROENTGEN_HEAP_LAYOUT";
+
+/// The seed of the interpreter's hashes: the order of its allocations depends on it.
+static SEED: OnceLock<u32> = OnceLock::new();
 
 /// A block that was allocated.
 #[derive(Clone, Copy)]
@@ -73,13 +77,11 @@ pub(crate) fn begin() {
         return;
     }
     // SAFETY: a string of the environment.
-    let wish = unsafe { CStr::from_ptr(wish) };
-    if wish == c"record" {
-        record();
-    } else if let Ok(path) = wish.to_str()
-        && let Ok(profile) = std::fs::read(path)
-    {
-        place(&profile);
+    if let Ok(wish) = unsafe { CStr::from_ptr(wish) }.to_str() {
+        match wish.strip_prefix("record:") {
+            Some(seed) => record(seed),
+            None => place(wish),
+        }
     }
     // Not for those that this process starts.
     // SAFETY: there is one thread yet.
@@ -91,28 +93,39 @@ fn reserve(size: usize) -> *mut u8 {
     super::map(size)
 }
 
-fn record() {
+/// The seed of hashes of an interpreter whose heap is recorded or laid out.
+pub(crate) fn hash_seed() -> Option<u32> {
+    SEED.get().copied()
+}
+
+fn record(seed: &str) {
+    let Ok(seed) = seed.parse() else { return };
     let blocks = reserve(MOST_RECORDED * size_of::<Block>());
     if !blocks.is_null() {
+        let _ = SEED.set(seed);
         RECORD.store(blocks.cast(), Ordering::Relaxed);
         MODE.store(RECORDING, Ordering::Release);
     }
 }
 
-/// Places the blocks of a profile from here on: numbers of four bytes, in order, behind the
-/// seed of the interpreter's hashes, which is no concern of ours.
-fn place(profile: &[u8]) {
-    let numbers: Vec<u32> = profile
+/// Places the blocks of a profile from here on, where there is one in this file: the seed of
+/// hashes, and the numbers in order, each of four bytes, little-endian.
+fn place(path: &str) {
+    let Ok(words) = std::fs::read(path) else {
+        return;
+    };
+    let mut words = words
         .as_chunks()
         .0
         .iter()
-        .skip(1)
-        .map(|bytes| u32::from_le_bytes(*bytes))
-        .collect();
+        .map(|bytes| u32::from_le_bytes(*bytes));
+    let Some(seed) = words.next() else { return };
+    let numbers: Vec<u32> = words.collect();
     let arena = reserve(ARENA);
     if numbers.is_empty() || !numbers.is_sorted() || arena.is_null() {
         return;
     }
+    let _ = SEED.set(seed);
     ARENA_START.store(arena.expose_provenance(), Ordering::Relaxed);
     WANTED_COUNT.store(numbers.len(), Ordering::Relaxed);
     WANTED.store(numbers.leak().as_mut_ptr(), Ordering::Relaxed);
@@ -195,8 +208,8 @@ fn note_next(block: *mut u8, size: usize) {
     }
 }
 
-/// The profile of a recorded process whose copies wrote at these addresses: the numbers of
-/// the blocks, in order, as [`begin`] reads them.
+/// The profile of a recorded process whose copies wrote at these addresses, as [`place`]
+/// reads it; empty where nothing was recorded.
 pub(crate) fn profile(addresses: &[usize]) -> Vec<u8> {
     let record = RECORD.load(Ordering::Relaxed);
     if record.is_null() {
@@ -208,8 +221,9 @@ pub(crate) fn profile(addresses: &[usize]) -> Vec<u8> {
     let mut numbers: Vec<u32> = written(blocks, addresses).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    numbers
+    hash_seed()
         .iter()
+        .chain(&numbers)
         .flat_map(|number| number.to_le_bytes())
         .collect()
 }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::Depth;
 use super::figure::Figure;
 use crate::initramfs::PYTHON;
 use crate::linux::Variant;
@@ -168,6 +169,21 @@ pub struct Group {
 }
 
 impl Group {
+    /// Cases whose numbers are times, on two cores of each system that is compared.
+    #[must_use]
+    pub fn wall(title: &str, depth: Depth, cases: Vec<Case>) -> Self {
+        Self {
+            title: title.to_owned(),
+            kind: Kind::Wall,
+            cores: 2,
+            memory: MEMORY,
+            systems: System::COMPARED.to_vec(),
+            rounds: depth.pick(3, 10),
+            first_line: None,
+            cases,
+        }
+    }
+
     /// All figures, in the order of the table.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         let printed = self.cases.iter().flat_map(|case| &case.figures);

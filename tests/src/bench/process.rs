@@ -19,30 +19,17 @@ const FULL_MEMORY: u64 = 4 * 1024 * MIB;
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
     vec![
-        wall("making processes, two cores", depth, making(depth)),
-        wall("heaps, two cores", depth, heaps(depth)),
-        wall("messages there and back, two cores", depth, messages(depth)),
+        Group::wall("making processes, two cores", depth, making(depth)),
+        Group::wall("heaps, two cores", depth, heaps(depth)),
+        Group::wall("messages there and back, two cores", depth, messages(depth)),
         Group {
             memory: depth.pick(MEMORY, FULL_MEMORY),
             rounds: depth.pick(1, 3),
-            ..wall("memory of a process", depth, memory(depth))
+            ..Group::wall("memory of a process", depth, memory(depth))
         },
         start::to_first_line(depth, "starting, two cores"),
         instructions(),
     ]
-}
-
-fn wall(title: &str, depth: Depth, cases: Vec<Case>) -> Group {
-    Group {
-        title: title.to_owned(),
-        kind: Kind::Wall,
-        cores: 2,
-        memory: MEMORY,
-        systems: System::COMPARED.to_vec(),
-        rounds: depth.pick(3, 10),
-        first_line: None,
-        cases,
-    }
 }
 
 /// No-ops, made, ended and waited for.

@@ -155,16 +155,7 @@ fn wall(depth: Depth) -> Group {
             .at_least_part(1.0, System::PLAIN)],
         ),
     ];
-    Group {
-        title: "two cores".to_owned(),
-        kind: Kind::Wall,
-        cores: 2,
-        memory: MEMORY,
-        systems: System::COMPARED.to_vec(),
-        rounds: depth.pick(3, 10),
-        first_line: None,
-        cases,
-    }
+    Group::wall("two cores", depth, cases)
 }
 
 /// What an operation costs. All on two cores, of which the second is idle where an

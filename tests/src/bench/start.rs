@@ -2,7 +2,7 @@
 //! the price of a call.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, MEMORY, System};
+use super::case::{Case, Group, System};
 use super::figure::{Figure, Unit};
 
 /// The suite's groups.
@@ -48,13 +48,7 @@ pub fn to_first_line(depth: Depth, title: &str) -> Group {
         Unit::Seconds,
     );
     Group {
-        title: title.to_owned(),
-        kind: Kind::Wall,
-        cores: 2,
-        memory: MEMORY,
-        systems: System::COMPARED.to_vec(),
-        rounds: depth.pick(3, 10),
         first_line: Some(boot.at_most(0.1, System::BEST)),
-        cases: vec![Case::new("python -c print()", [])],
+        ..Group::wall(title, depth, vec![Case::new("python -c print()", [])])
     }
 }
