@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 
 import _roentgen
 
@@ -28,19 +29,24 @@ def _learn(layout: str) -> bytes:
     with Template(_kernel_processes.start_template(layout), _setup.current()) as system:
         copy = _kernel_processes.make_template([], [], system.handle)
         with Template(copy, _setup.current()) as template:
-            _roentgen.traced_writes(copy)
-            for function in _rehearsal.USUAL:
-                with Channel(1) as questions, Channel(1) as answers:
-                    ends = questions.receiver, answers.sender
-                    worker = spawn(function, *ends, template=template)
-                    questions.send(1)
-                    answers.receive()
-                    questions.close()
-                    worker.join()
+            # Each trace has what was in the ones before.
             writes = _roentgen.traced_writes(copy)
+            with _rehearsal.usual("learnt") as functions:
+                for function in functions:
+                    _have_done(function, template)
+                    writes += _roentgen.traced_writes(copy)
         # Only a copy knows what was recorded.
         profile: bytes = spawn(_roentgen.heap_profile, writes, template=system).result()
     return profile
+
+
+def _have_done(function: Callable[..., object], template: Template) -> None:
+    with Channel(1) as questions, Channel(1) as answers:
+        worker = spawn(function, questions.receiver, answers.sender, template=template)
+        questions.send(1)
+        answers.receive()
+        questions.close()
+        worker.join()
 
 
 def main() -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import _roentgen
@@ -22,7 +23,7 @@ import roentgen
 from . import _setup
 from ._channels import Channel, Receiver, Sender
 
-__all__ = ["USUAL", "rehearse"]
+__all__ = ["rehearse", "usual"]
 
 #: Code that runs often is specialised after some rounds.
 _ROUNDS = 3
@@ -50,32 +51,47 @@ def _work(questions: Receiver, answers: Sender) -> list[str]:
     return " ".join(thirds).upper().split()
 
 
-def _by_value(function: Callable[[Receiver, Sender], object]) -> types.FunctionType:
-    """Return a copy of a function that cannot be found by its name, as one of a program's."""
+#: Modules that :func:`_work` finds among its globals.
+_MODULES = {"os": os, "time": time, "roentgen": roentgen}
+
+
+def _of_program(function: Callable[[Receiver, Sender], object], mark: str) -> types.FunctionType:
+    """Return a copy of a function as a program has it: in ``__main__``, its variables with
+    names of its own."""
     assert isinstance(function, types.FunctionType)
-    names = {"__name__": "__main__", "os": os, "time": time, "roentgen": roentgen}
-    copy = types.FunctionType(function.__code__, names)
+    code = function.__code__
+    names = tuple(f"{name}_{mark}{function.__name__}" for name in code.co_varnames)
+    copy = types.FunctionType(code.replace(co_varnames=names), vars(sys.modules["__main__"]))
     copy.__module__ = "__main__"
     return copy
 
 
-#: What processes are usually spawned for, as far as one can know: functions of a receiver
-#: and a sender.
-USUAL: tuple[Callable[[Receiver, Sender], object], ...] = (
-    _answer,
-    _work,
-    _by_value(_answer),
-    _by_value(_work),
-)
+@contextlib.contextmanager
+def usual(mark: str) -> Generator[list[Callable[[Receiver, Sender], object]]]:
+    """Give what processes are usually spawned for, as far as one can know: functions of a
+    receiver and a sender, those that do the least first. They can be sent within ``with``.
+
+    :param mark: a part of a program's names, so that nobody knows them yet.
+    """
+    functions = (_answer, _work)
+    main = vars(sys.modules["__main__"])
+    added = _MODULES.keys() - main.keys()
+    main |= {name: _MODULES[name] for name in added}
+    try:
+        yield [kind for own in functions for kind in (own, _of_program(own, mark))]
+    finally:
+        for name in added:
+            del main[name]
 
 
 def rehearse() -> None:
     """Do what a spawned process does, and what it is often spawned for."""
     # Whoever has no descriptor to spare goes without.
     with contextlib.suppress(OSError):
-        for function in USUAL:
-            for _ in range(_ROUNDS):
-                _play(function)
+        for number in range(_ROUNDS):
+            with usual(f"rehearsed_{number}") as functions:
+                for function in functions:
+                    _play(function)
 
 
 def _play(function: Callable[[Receiver, Sender], object]) -> None:
