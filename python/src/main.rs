@@ -4,6 +4,9 @@
 //! The same file runs on Roentgen and on Linux; what only Roentgen's kernel can do
 //! says so when it is asked for elsewhere.
 
+#[macro_use]
+mod interned;
+
 mod allocator;
 mod calls;
 mod child;
