@@ -10,6 +10,7 @@
 //! | [`clock`] | time-stamp counter calibration, tick conversion, warp check |
 //! | [`pcid`] | which address spaces a core's TLB remembers, and how one is entered |
 //! | [`shootdown`] | making other cores forget what was taken away |
+//! | [`addresses`] | kernel addresses, used again only when all cores have forgotten them |
 //!
 //! What is not here: the trampoline page, per-core storage, interrupt handlers and
 //! memory mapping belong to the kernel. Protocols see hardware through small traits, so
@@ -23,6 +24,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[forbid(unsafe_code)]
+pub mod addresses;
 pub mod apic;
 pub mod bringup;
 pub mod clock;

@@ -84,8 +84,7 @@ static void crowd(void)
     pages();
 }
 
-/* What the kernel makes of the last of it (stacks, small blocks) it keeps for the next of the
- * same kind. So a child takes all but a little first, and stays. */
+/* Processes take their time: a child takes all but a little first, and stays. */
 static void leave_little(void)
 {
     uint64_t words[MEMORY_WORDS];
@@ -146,7 +145,6 @@ static void *stay_as_thread(void *unused)
 
 static void threads(void)
 {
-    leave_little();
     for (;;) {
         pthread_t thread;
         errno = pthread_create(&thread, NULL, stay_as_thread, NULL);
@@ -158,7 +156,6 @@ static void threads(void)
 static void pipes(void)
 {
     static char bytes[60000];
-    leave_little();
     for (;;) {
         int ends[2];
         if (pipe2(ends, O_NONBLOCK) || write(ends[1], bytes, sizeof bytes) < 0)
@@ -169,7 +166,6 @@ static void pipes(void)
 static void sockets(void)
 {
     static char bytes[60000];
-    leave_little();
     for (;;) {
         int ends[2];
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) ||
@@ -182,7 +178,6 @@ static void messages(void)
 {
     static char bytes[MIB];
     int end = channel(1 << 16, 0);
-    leave_little();
     for (;;)
         if (end < 0 || send_bytes(end, bytes, sizeof bytes, 0))
             refused();

@@ -35,6 +35,7 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("template-write", "programs: spawning"),
     ("dirty-frames", "programs: isolation"),
     ("leaked-frames", "exhaustion"),
+    ("stale-address", "programs: giving_back"),
     ("silent-pipe", "programs: pipes"),
     ("silent-channel", "programs: channels"),
     ("writable-message", "programs: channels"),

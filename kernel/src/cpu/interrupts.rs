@@ -7,7 +7,7 @@ use sched::counts::OwnCount;
 use smp::apic::{LocalApic, Timer, Vectors};
 
 use super::{Core, this};
-use crate::memory::tlb;
+use crate::memory::{heap, tlb};
 use crate::sync::{InterruptsOff, IrqLock};
 use crate::task::check;
 use crate::time::{self, Instant};
@@ -18,7 +18,7 @@ pub const DEVICES: u8 = 0x30;
 pub const DEVICE_LINES: u8 = 16;
 /// Wakes a core: something is in its inbox, or a thread has to look at its signals.
 pub const WAKE: u8 = 0xf0;
-/// Asks a core to flush its TLB.
+/// Asks a core to flush its TLB, or to give up its heap blocks.
 pub const SHOOTDOWN: u8 = 0xf1;
 const TIMER: u8 = 0xf2;
 const ERROR: u8 = 0xfe;
@@ -200,6 +200,7 @@ pub(super) fn handle(vector: u8) {
         SHOOTDOWN => {
             core.interrupts.from_cores.add(1);
             tlb::serve();
+            heap::answer(&off);
         }
         _ if (DEVICES..DEVICES + DEVICE_LINES).contains(&vector) => {
             DEVICE_INTERRUPTS.add(1);

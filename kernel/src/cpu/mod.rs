@@ -49,6 +49,8 @@ pub struct Core {
     is_fault_forbidden: UnsafeCell<bool>,
     frames: UnsafeCell<CoreFrames>,
     blocks: UnsafeCell<CoreBlocks>,
+    /// Whether a trim of the heap has asked for these blocks.
+    pub(crate) is_asked_for_blocks: AtomicBool,
     pub(crate) descriptors: UnsafeCell<descriptors::CoreDescriptors>,
     pub(crate) apic: UnsafeCell<Option<interrupts::CoreApic>>,
     /// What runs here and what waits to.
@@ -110,6 +112,7 @@ impl Core {
             is_fault_forbidden: UnsafeCell::new(false),
             frames: UnsafeCell::new(CoreFrames::new()),
             blocks: UnsafeCell::new(CoreBlocks::new()),
+            is_asked_for_blocks: AtomicBool::new(false),
             descriptors: UnsafeCell::new(descriptors::CoreDescriptors::new()),
             apic: UnsafeCell::new(None),
             scheduler: CoreScheduler::new(id),
@@ -275,7 +278,7 @@ pub(crate) fn frames(off: &InterruptsOff) -> Option<&mut CoreFrames> {
     reason = "bounded by the guard, and asked for in two leaf functions only"
 )]
 pub(crate) fn blocks(off: &InterruptsOff) -> Option<&mut CoreBlocks> {
-    // SAFETY: as in `frames`, for `memory::heap`.
+    // SAFETY: as in `frames`, for `memory::heap` and its trim.
     is_ready().then(|| unsafe { &mut *this(off).blocks.get() })
 }
 

@@ -40,6 +40,12 @@ pub fn standing() -> usize {
     STOPPED.load(Ordering::SeqCst)
 }
 
+/// Whether some core has begun to stop the others.
+#[must_use]
+pub fn is_stopping() -> bool {
+    IS_STOPPING.load(Ordering::Relaxed)
+}
+
 /// An NMI: the order to stop, or something that nobody here caused.
 pub(super) fn non_maskable_interrupt() {
     if IS_STOPPING.load(Ordering::SeqCst) {

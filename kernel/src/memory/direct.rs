@@ -13,6 +13,12 @@ pub fn pointer(physical: PhysAddr) -> *mut u8 {
     (DIRECT_MAP + physical.as_u64()) as *mut u8
 }
 
+/// The physical address of a byte that [`pointer`] has shown.
+#[must_use]
+pub fn to_physical(pointer: *const u8) -> PhysAddr {
+    PhysAddr::new(pointer as u64 - DIRECT_MAP)
+}
+
 /// As [`pointer`], for the addresses that the boot loader gives (below 4 GiB).
 #[must_use]
 pub fn early(physical: u64) -> *mut u8 {

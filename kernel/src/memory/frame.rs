@@ -16,7 +16,7 @@ use roentgen_abi::syscall::MemoryInfo;
 use x86_64::PhysAddr;
 
 use super::ledger::{self, Ledger};
-use super::{PAGE_SIZE, direct, failing};
+use super::{PAGE_SIZE, direct, failing, heap};
 use crate::boot::{BootInfo, MAX_REGIONS, Region};
 use crate::cpu;
 use crate::sync::{InterruptsOff, IrqLock};
@@ -59,7 +59,8 @@ struct FrameInfo {
     references: AtomicU32,
     /// While free: number of the next free frame plus one. While used: its [`FrameUse`].
     link: AtomicU32,
-    /// Of a page table: the groups of entries among which references are, a bit each.
+    /// Of a page table: the groups of entries among which references are, a bit each. Of the
+    /// heap's small blocks: how many of its own a trim has found free.
     groups: AtomicU32,
     /// Who is charged for it; null: nobody.
     ledger: AtomicPtr<Ledger>,
@@ -365,7 +366,9 @@ impl Frame {
         }
         let is_charged = matches!(purpose, FrameUse::PageTable | FrameUse::User);
         let charged = if is_charged { charge()? } else { None };
-        let Some(number) = take_number(purpose == FrameUse::KernelHeap) else {
+        let take = || take_number(purpose == FrameUse::KernelHeap);
+        let number = take().or_else(|| heap::trim().then(take)?);
+        let Some(number) = number else {
             credit(charged);
             return Err(OUT_OF_MEMORY);
         };
@@ -595,6 +598,16 @@ pub unsafe fn add_groups(physical: PhysAddr, groups: u32) {
     let entry = info(number);
     let before = entry.groups.load(Ordering::Relaxed);
     entry.groups.store(before | groups, Ordering::Relaxed);
+}
+
+/// How many free blocks a trim of the heap has found in the frame around `physical`; 0 while
+/// there is none.
+///
+/// # Safety
+/// The frame is one of small blocks, and stays one meanwhile; only the trim asks.
+#[must_use]
+pub unsafe fn free_blocks_of(physical: PhysAddr) -> &'static AtomicU32 {
+    &info((physical.as_u64() / PAGE_SIZE as u64) as u32).groups
 }
 
 /// Drops one reference to the page table at `physical`; whoever drops the last one runs

@@ -1,31 +1,27 @@
 //! The kernel heap: size-class lists per core in front of `linked_list_allocator`.
 //!
-//! Small blocks (up to 2 KiB) come from per-core free lists, filled a frame at a time;
-//! larger ones from crate `linked_list_allocator` behind one lock, over a window that
-//! grows page by page. Frames that became small blocks stay small blocks.
+//! Small blocks (up to 2 KiB) come from per-core free lists, filled a frame at a time. Frames
+//! that became small blocks stay small blocks until memory is short ([`trim()`]). Larger ones
+//! ([`large`]) give back what they leave empty at once.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicU64, Ordering};
-
-use linked_list_allocator::Heap;
 
 use super::frame::{Frame, FrameUse};
-use super::{PAGE_SIZE, direct, kernel_map, layout};
+use super::{PAGE_SIZE, direct};
 use crate::cpu;
 use crate::sync::{InterruptsOff, IrqLock};
+
+mod large;
+mod trim;
+
+pub use trim::{answer, trim};
 
 /// Block sizes in bytes; a block is aligned to the largest power of two dividing it.
 const CLASSES: [usize; 12] = [16, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 1360, 2048];
 
 /// Larger ones are the large part's, which can take many frames at once.
 pub const LARGEST_BLOCK: usize = 2048;
-
-/// How far the large part grows at least, in bytes.
-const GROWTH: usize = 256 * 1024;
-
-/// Largest heap window: what the address layout reserves.
-const WINDOW: u64 = 1 << 40;
 
 /// Blocks that a core keeps of a class before it gives half to the others.
 const CORE_BLOCKS: usize = 256;
@@ -87,22 +83,9 @@ struct Shared {
 // SAFETY: the lists own their blocks; the lock around them orders all access.
 unsafe impl Send for Shared {}
 
-struct Large {
-    heap: Heap,
-    /// Bytes of the window that are mapped.
-    mapped: u64,
-}
-
 static SHARED: IrqLock<Shared> = IrqLock::new(Shared {
     lists: [List::EMPTY; CLASSES.len()],
 });
-static LARGE: IrqLock<Large> = IrqLock::new(Large {
-    heap: Heap::empty(),
-    mapped: 0,
-});
-
-/// Allocations served by the per-core lists, and by the large part: for the benches.
-pub static LARGE_ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 /// The kernel's global allocator.
 pub struct KernelHeap;
@@ -124,7 +107,7 @@ unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match class_of(layout) {
             Some(class) => allocate_small(class),
-            None => allocate_large(layout),
+            None => large::allocate(layout),
         }
     }
 
@@ -133,8 +116,8 @@ unsafe impl GlobalAlloc for KernelHeap {
             Some(class) => free_small(class, pointer.cast()),
             None => {
                 if let Some(pointer) = NonNull::new(pointer) {
-                    // SAFETY: it came from `allocate_large` with the same layout.
-                    unsafe { LARGE.lock().heap.deallocate(pointer, layout) };
+                    // SAFETY: it came from `large::allocate` with the same layout.
+                    unsafe { large::free(pointer, layout) };
                 }
             }
         }
@@ -199,56 +182,4 @@ fn cut_frame(class: usize, list: &mut List) {
         // SAFETY: stays within the frame.
         list.push(unsafe { start.add(index * size) }.cast());
     }
-}
-
-fn allocate_large(layout: Layout) -> *mut u8 {
-    LARGE_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    let mut large = LARGE.lock();
-    if let Ok(pointer) = large.heap.allocate_first_fit(layout) {
-        return pointer.as_ptr();
-    }
-    let needed = layout
-        .size()
-        .saturating_add(layout.align())
-        .saturating_add(64);
-    let Some(needed) = needed.max(GROWTH).checked_next_multiple_of(PAGE_SIZE) else {
-        return ptr::null_mut();
-    };
-    if large.mapped + needed as u64 > WINDOW {
-        return ptr::null_mut();
-    }
-    for offset in (0..needed).step_by(PAGE_SIZE) {
-        let Ok(frame) = Frame::allocate(FrameUse::KernelHeap) else {
-            // What was mapped so far is used, if it is anything.
-            extend(&mut large, offset);
-            return ptr::null_mut();
-        };
-        let at = layout::HEAP + large.mapped + offset as u64;
-        if kernel_map::map_page(at, frame).is_err() {
-            extend(&mut large, offset);
-            return ptr::null_mut();
-        }
-    }
-    extend(&mut large, needed);
-    large
-        .heap
-        .allocate_first_fit(layout)
-        .map_or(ptr::null_mut(), NonNull::as_ptr)
-}
-
-/// Tells the allocator of `bytes` more mapped bytes at the end of the window.
-fn extend(large: &mut Large, bytes: usize) {
-    if bytes == 0 {
-        return;
-    }
-    let end = layout::HEAP + large.mapped;
-    // SAFETY: these pages were just mapped, behind the heap's current end, for it alone.
-    unsafe {
-        if large.heap.size() == 0 {
-            large.heap.init(end as *mut u8, bytes);
-        } else {
-            large.heap.extend(bytes);
-        }
-    }
-    large.mapped += bytes as u64;
 }

@@ -1,9 +1,10 @@
 //! The kernel's half of every address space: direct map, image, heap, stacks, devices.
 //!
 //! Its top-level entries are made once at boot and copied into every address space, so
-//! a mapping that is added later is seen everywhere, and none is taken away: the heap and
-//! the stacks keep their pages, guards never had any. (TLBs hold no missing entries, so a
-//! mapping that is added needs no flush.) All of it is global, and nothing in it is both
+//! a mapping that is added later is seen everywhere, and no table ever goes. (TLBs hold no
+//! missing entries, so a mapping that is added needs no flush.) Pages of the heap and of
+//! stacks are taken away again; that no TLB knows an address that is mapped anew is the
+//! windows' business ([`super::window`]). All of it is global, and nothing in it is both
 //! writable and executable (the image's frames are read-only in the direct map where they
 //! are in the image). The one exception is the trampoline.
 
@@ -154,18 +155,80 @@ pub fn share_with(table: &mut PageTable) {
     }
 }
 
-/// Maps `frame` at `address`, writable, for ever.
+/// Maps `frame` at `address`, writable. No TLB knows anything of that address.
 ///
 /// # Errors
 /// No frame is free for a table.
 pub fn map_page(address: u64, frame: Frame) -> Result<(), OutOfMemory> {
     let _tables = TABLES.lock();
-    set(
-        address,
-        0,
-        frame.into_entry().as_u64(),
-        Flags::WRITABLE | Flags::NO_EXECUTE,
-    )
+    let entry = entry_at(address, 0)?;
+    let flags = Flags::WRITABLE | Flags::NO_EXECUTE | Flags::PRESENT | Flags::GLOBAL;
+    // SAFETY: `entry_at` gave a live entry.
+    unsafe { (*entry).set_addr(frame.into_entry(), flags) };
+    Ok(())
+}
+
+/// Takes away what [`map_page`] has mapped at `address`, and gives back the frame. TLBs may
+/// know it still.
+///
+/// # Panics
+/// Nothing is mapped there.
+#[must_use]
+pub fn unmap_page(address: u64) -> Frame {
+    let _tables = TABLES.lock();
+    let physical = match existing_entry(address) {
+        // SAFETY: a live entry, and TABLES is held.
+        Some(entry) => unsafe {
+            let physical = (*entry).addr();
+            assert!((*entry).flags().contains(Flags::PRESENT), "not mapped");
+            (*entry).set_unused();
+            physical
+        },
+        None => panic!("{address:#x} is not mapped"),
+    };
+    // SAFETY: the entry held this reference, and is gone; whoever had the address is done
+    // with it.
+    unsafe { Frame::from_entry(physical) }
+}
+
+/// The entry of a page that was mapped once.
+fn existing_entry(address: u64) -> Option<*mut PageTableEntry> {
+    let mut table = table_at(root());
+    for level in (1..4).rev() {
+        // SAFETY: tables of the kernel's half are never freed; TABLES is held.
+        let entry = unsafe { &(&*table)[index(address, level)] };
+        if entry.is_unused() {
+            return None;
+        }
+        table = table_at(entry.addr());
+    }
+    // SAFETY: as above.
+    Some(unsafe { &raw mut (&mut *table)[index(address, 0)] })
+}
+
+/// Writes a number into the entry of a page that was mapped once, and is not now.
+///
+/// # Panics
+/// The page was never mapped.
+pub fn write_link(address: u64, link: u32) {
+    let _tables = TABLES.lock();
+    let Some(entry) = existing_entry(address) else {
+        panic!("{address:#x} was never mapped");
+    };
+    let number = PhysAddr::new(u64::from(link) * PAGE_SIZE as u64);
+    // SAFETY: a live entry, not present, and TABLES is held.
+    unsafe { (*entry).set_addr(number, Flags::empty()) };
+}
+
+/// What [`write_link`] wrote.
+#[must_use]
+pub fn read_link(address: u64) -> u32 {
+    let _tables = TABLES.lock();
+    existing_entry(address).map_or(0, |entry| {
+        // SAFETY: a live entry, and TABLES is held.
+        let number = unsafe { (*entry).addr() };
+        (number.as_u64() / PAGE_SIZE as u64) as u32
+    })
 }
 
 /// Maps device registers, uncached, and returns where.

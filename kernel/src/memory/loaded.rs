@@ -109,7 +109,7 @@ pub fn load(space: &Arc<AddressSpace>, off: &InterruptsOff) {
 /// Leaves the loaded address space for the kernel's own table: before a process that
 /// ends drops it, and when a core idles. With PCID the TLB is kept, for the space's
 /// return; PCID 0 is always right, since tables of the kernel's half never go, and
-/// mappings that do are flushed everywhere at once.
+/// mappings that do are flushed everywhere before their addresses are used again.
 pub fn leave() {
     let off = InterruptsOff::new();
     let core = cpu::this(&off);

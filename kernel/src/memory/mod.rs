@@ -19,6 +19,7 @@ pub mod tables;
 pub mod tlb;
 pub mod trace;
 pub mod user;
+mod window;
 mod written;
 
 /// Bytes in a page.
@@ -28,7 +29,9 @@ pub const PAGE_SIZE: usize = 4096;
 pub mod layout {
     /// All physical memory, at its address plus this.
     pub const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
-    /// The part of the kernel heap that grows page by page.
+    /// Bytes that each of the windows below has: one top-level entry.
+    pub const WINDOW: u64 = 1 << 39;
+    /// What of the kernel heap is no small block.
     pub const HEAP: u64 = 0xffff_c000_0000_0000;
     /// Kernel stacks, each below an unmapped guard.
     pub const STACKS: u64 = 0xffff_d000_0000_0000;

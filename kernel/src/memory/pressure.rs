@@ -7,6 +7,8 @@
 //! pages), so that what runs already can go on. In between, page faults are served and bytes
 //! are queued. What is as long as a program likes asks for its whole length first
 //! ([`check_reserve_beside`], [`reserve_exact`]): one such piece could take all that is kept.
+//!
+//! Before anything is refused, the heap gives back what it keeps for itself ([`heap::trim`]).
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,7 +37,17 @@ pub fn reserved_frames() -> u64 {
 #[must_use]
 pub fn room() -> u64 {
     let kept = ROOM * RESERVE.load(Ordering::Relaxed);
-    frame::memory_info().free.saturating_sub(kept)
+    if has_more_than(kept) {
+        frame::memory_info().free.saturating_sub(kept)
+    } else {
+        0
+    }
+}
+
+/// Whether so many bytes are free, or are once the heap has given back what it can.
+fn has_more_than(bytes: u64) -> bool {
+    let has = || frame::memory_info().free > bytes;
+    has() || (heap::trim() && has())
 }
 
 /// Whether there is room for something new; `refusal` is what its maker says where not.
@@ -63,7 +75,7 @@ pub fn check_reserve(refusal: Errno) -> Result<()> {
 /// # Errors
 /// `refusal`.
 pub fn check_release(refusal: Errno) -> Result<()> {
-    if frame::memory_info().free > RESERVE.load(Ordering::Relaxed) / 2 {
+    if has_more_than(RESERVE.load(Ordering::Relaxed) / 2) {
         Ok(())
     } else {
         Err(refusal)
@@ -77,7 +89,7 @@ pub fn check_release(refusal: Errno) -> Result<()> {
 pub fn check_reserve_beside(bytes: usize, refusal: Errno) -> Result<()> {
     let kept = RESERVE.load(Ordering::Relaxed);
     let needed = kept.saturating_add(bytes as u64);
-    if frame::memory_info().free > needed && !failing::must_fail() {
+    if has_more_than(needed) && !failing::must_fail() {
         Ok(())
     } else {
         Err(refusal)

@@ -1,37 +1,50 @@
 //! Kernel stacks: 16 KiB each, in a window of their own, each above an unmapped guard.
 //!
-//! A slot is 32 KiB: the guard below, the stack above. Slots keep their pages when they
-//! are given back, up to a small reserve; stacks never fault on demand, because the
-//! fault's frame would have to be pushed on the very stack that is missing.
-
-use core::mem::ManuallyDrop;
-use std::vec::Vec;
+//! A slot is 32 KiB: the guard below, the stack above. A small reserve keeps its pages for
+//! the next threads, unless memory is short; the others' frames are free when their threads
+//! are gone. Stacks never fault on demand, because the fault's frame would have to be pushed
+//! on the very stack that is missing.
 
 use super::frame::{Frame, FrameUse, OUT_OF_MEMORY, OutOfMemory};
-use super::{PAGE_SIZE, failing, kernel_map, layout};
+use super::window::Window;
+use super::{PAGE_SIZE, failing, layout};
 use crate::sync::IrqLock;
 
 /// Usable bytes of a kernel stack.
 pub const STACK_SIZE: u64 = 16 * 1024;
 const SLOT_SIZE: u64 = 2 * STACK_SIZE;
-/// Most slots: what the address layout reserves.
-const WINDOW: u64 = 1 << 40;
+const PAGES: usize = STACK_SIZE as usize / PAGE_SIZE;
 
-struct Slots {
-    /// Slots whose stacks are mapped and unused.
-    mapped: Vec<u32>,
-    next: u32,
+/// Stacks that are kept for the next threads, of all cores together: 1 MiB.
+const RESERVE: usize = 64;
+
+static SLOTS: Window = Window::new(
+    layout::STACKS,
+    layout::WINDOW,
+    SLOT_SIZE,
+    SLOT_SIZE - STACK_SIZE,
+);
+
+/// The lowest bytes of stacks that are mapped and unused.
+struct Reserve {
+    bottoms: [u64; RESERVE],
+    length: usize,
 }
 
-static SLOTS: IrqLock<Slots> = IrqLock::new(Slots {
-    mapped: Vec::new(),
-    next: 0,
+static KEPT: IrqLock<Reserve> = IrqLock::new(Reserve {
+    bottoms: [0; RESERVE],
+    length: 0,
 });
+
+crate::counters! {
+    /// Kernel stacks whose frames were given back.
+    static GIVEN_BACK = "kernel_stacks_given_back";
+}
 
 /// A kernel stack, given back on drop.
 #[derive(Debug)]
 pub struct KernelStack {
-    slot: u32,
+    bottom: u64,
 }
 
 impl KernelStack {
@@ -44,29 +57,11 @@ impl KernelStack {
         if failing::must_fail() {
             return Err(OUT_OF_MEMORY);
         }
-        let unused = SLOTS.lock().mapped.pop();
-        if let Some(slot) = unused {
-            return Ok(Self { slot });
+        if let Some(bottom) = KEPT.lock().pop() {
+            return Ok(Self { bottom });
         }
-        // All frames first: a slot is either whole or not there.
-        let mut frames = [const { None }; STACK_SIZE as usize / PAGE_SIZE];
-        for frame in &mut frames {
-            *frame = Some(Frame::allocate_zeroed(FrameUse::KernelStack)?);
-        }
-        let slot = {
-            let mut slots = SLOTS.lock();
-            if (u64::from(slots.next) + 1) * SLOT_SIZE > WINDOW {
-                return Err(OUT_OF_MEMORY);
-            }
-            slots.next += 1;
-            slots.next - 1
-        };
-        // Not dropped before it is whole: others would take it for one that can be used.
-        let stack = ManuallyDrop::new(Self { slot });
-        for (index, frame) in frames.into_iter().flatten().enumerate() {
-            kernel_map::map_page(stack.bottom() + (index * PAGE_SIZE) as u64, frame)?;
-        }
-        Ok(ManuallyDrop::into_inner(stack))
+        let bottom = SLOTS.map(PAGES, || Frame::allocate_zeroed(FrameUse::KernelStack))?;
+        Ok(Self { bottom })
     }
 
     /// The stack that holds `address`, whose owner gave it away by `mem::forget`.
@@ -76,50 +71,65 @@ impl KernelStack {
     #[must_use]
     pub unsafe fn holding(address: u64) -> Self {
         Self {
-            slot: ((address - layout::STACKS) / SLOT_SIZE) as u32,
+            bottom: address / STACK_SIZE * STACK_SIZE,
         }
     }
 
     /// The lowest usable byte; below it lies the guard.
     #[must_use]
     pub fn bottom(&self) -> u64 {
-        layout::STACKS + u64::from(self.slot) * SLOT_SIZE + (SLOT_SIZE - STACK_SIZE)
+        self.bottom
     }
 
     /// Behind the highest usable byte; 16-byte aligned.
     #[must_use]
     pub fn top(&self) -> u64 {
-        self.bottom() + STACK_SIZE
+        self.bottom + STACK_SIZE
     }
 }
 
 impl Drop for KernelStack {
     fn drop(&mut self) {
-        let mut slots = SLOTS.lock();
-        if slots.mapped.len() < slots.mapped.capacity() {
-            slots.mapped.push(self.slot);
+        if KEPT.lock().push(self.bottom) {
             return;
         }
-        let needed = slots.mapped.len() * 2 + 64;
-        drop(slots);
-        // Grown outside of the lock.
-        let mut bigger = Vec::with_capacity(needed);
-        let mut slots = SLOTS.lock();
-        if bigger.capacity() > slots.mapped.len() {
-            bigger.append(&mut slots.mapped);
-            std::mem::swap(&mut bigger, &mut slots.mapped);
-        }
-        if slots.mapped.len() < slots.mapped.capacity() {
-            slots.mapped.push(self.slot);
-        }
-        drop(slots);
+        SLOTS.unmap(self.bottom, PAGES);
+        GIVEN_BACK.add(1);
+    }
+}
+
+/// Gives back the reserve; whether there was any.
+pub fn give_back_reserve() -> bool {
+    let mut has_given = false;
+    loop {
+        let Some(bottom) = KEPT.lock().pop() else {
+            return has_given;
+        };
+        SLOTS.unmap(bottom, PAGES);
+        GIVEN_BACK.add(1);
+        has_given = true;
+    }
+}
+
+impl Reserve {
+    fn pop(&mut self) -> Option<u64> {
+        self.length = self.length.checked_sub(1)?;
+        Some(self.bottoms[self.length])
+    }
+
+    /// Keeps a stack; false where there are enough.
+    fn push(&mut self, bottom: u64) -> bool {
+        let Some(place) = self.bottoms.get_mut(self.length) else {
+            return false;
+        };
+        *place = bottom;
+        self.length += 1;
+        true
     }
 }
 
 /// Whether `address` lies in a stack's guard: what a double fault tells about itself.
 #[must_use]
 pub fn is_guard(address: u64) -> bool {
-    address
-        .checked_sub(layout::STACKS)
-        .is_some_and(|offset| offset < WINDOW && offset % SLOT_SIZE < SLOT_SIZE - STACK_SIZE)
+    SLOTS.is_guard(address)
 }

@@ -19,8 +19,9 @@ use smp::pcid::Cause;
 use smp::shootdown::{self, Batch, Cores, Hardware, Mailbox, Pen, Translations};
 
 use super::{PAGE_SIZE, loaded};
-use crate::cpu::{self, Core, control, interrupts};
+use crate::cpu::{self, Core, control, interrupts, stop};
 use crate::sync::InterruptsOff;
+use crate::task::scheduler;
 
 crate::counters! {
     /// Requests to other cores to catch up with a space, or with the kernel's mappings.
@@ -274,6 +275,12 @@ pub fn barrier(cores: &Cores) {
     let core = cpu::this(&off);
     let sent = shootdown::shoot_down(&AllCores, cores, core.id);
     core.tlb.note_sent(sent);
+}
+
+/// Whether this core may wait for all others: there are threads, and no panic has stopped
+/// the cores. Who spins for a lock answers meanwhile, so locks may be held.
+pub fn can_ask_others() -> bool {
+    scheduler::is_in_thread() && !stop::is_stopping()
 }
 
 /// Makes every core forget all of the kernel's mappings, and returns when all have: one

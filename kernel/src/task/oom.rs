@@ -62,6 +62,8 @@ fn end_largest() {
         return;
     };
     *VICTIM.lock() = Some((tree, Instant::now()));
+    // Before anybody can know by the end itself.
+    TREES.add(1);
     let count = process::kill_all(|process| {
         let is_member = process.tree() == tree;
         if let Some(spawned) = process.spawned().filter(|_| is_member) {
@@ -69,7 +71,6 @@ fn end_largest() {
         }
         is_member
     });
-    TREES.add(1);
     crate::warn!("out of memory: process {tree} ends, and what it started ({count} in all)");
 }
 

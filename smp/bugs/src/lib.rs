@@ -59,6 +59,8 @@ bugs! {
     DirtyFrames = "dirty-frames";
     /// Frames that are unmapped are never free again.
     LeakedFrames = "leaked-frames";
+    /// A kernel address is used again before the TLBs have forgotten it.
+    StaleAddress = "stale-address";
     /// A reader that makes room tells no writer.
     SilentPipe = "silent-pipe";
     /// A message that is sent, or a place that is free, is told to nobody.

@@ -82,7 +82,7 @@ pub static ALL: [Storm; 4] = [
         what: "all memory eaten, while a prompt goes on",
         unit: "rounds",
         full: 1000,
-        least: 9,
+        least: 13,
         seconds: 6000,
         cores: 4,
         memory_mib: 256,

@@ -98,6 +98,10 @@ const OURS: &[(&str, &str)] = &[
         "nth_allocation",
         "whichever allocation fails, the call says so and leaves nothing",
     ),
+    (
+        "giving_back",
+        "the kernel's stacks and its heap give back what was taken, and no core is misled",
+    ),
 ];
 
 /// How many things `channels` looks at.

@@ -34,7 +34,13 @@ const STORMS: &[(&str, f64, &str, &[&str])] = &[
         "memory",
         0.01,
         "all memory is eaten, and the prompt has it back",
-        &["killed_pages", "killed_crowd", "refused_file"],
+        &[
+            "killed_pages",
+            "killed_crowd",
+            "refused_file",
+            "refused_threads",
+            "refused_messages",
+        ],
     ),
     (
         "python",
