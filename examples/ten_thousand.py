@@ -10,6 +10,7 @@ the kernel's own included.
 
 import collections
 import os
+import resource
 import sys
 import time
 
@@ -64,9 +65,20 @@ def ask(
     return cores
 
 
+def allow_descriptors(count: int) -> None:
+    """Let this process have a descriptor for each process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + 64
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise SystemExit(f"{count} processes need {wanted} descriptors, and {hard} are allowed")
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> None:
     """Start, ask, print, end."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    allow_descriptors(count)
     questions, answers, goodbye = (roentgen.Channel(1024) for _ in range(3))
     theirs = questions.receiver, answers.sender, goodbye.receiver
     # The template is made before anything is measured.

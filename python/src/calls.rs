@@ -178,7 +178,7 @@ pub(crate) mod _calls {
     use roentgen_abi::message::Message;
     use roentgen_abi::spawn::{Ending, Placed, SELF, Spawn, UNLIMITED};
     use roentgen_abi::syscall;
-    use rustpython_vm::builtins::{PyBytesRef, PyTupleRef, PyUtf8StrRef};
+    use rustpython_vm::builtins::{PyBytes, PyBytesRef, PyTupleRef, PyUtf8StrRef};
     use rustpython_vm::common::lock::PyMutex;
     use rustpython_vm::convert::IntoPyException;
     use rustpython_vm::function::ArgIntoFloat;
@@ -432,14 +432,11 @@ pub(crate) mod _calls {
         Ok(started(made, vm))
     }
 
-    /// Spawns a process that runs another program, which can ask for `payload`, and keeps
-    /// these descriptors.
+    /// Spawns a process that runs another program.
     #[pyfunction]
     fn spawn_program(
         arguments: Vec<PyBytesRef>,
         environment: Vec<PyBytesRef>,
-        kept: Vec<i32>,
-        payload: PyObjectRef,
         options: Options,
         vm: &VirtualMachine,
     ) -> PyResult<(usize, PyRef<Descriptor>)> {
@@ -460,16 +457,12 @@ pub(crate) mod _calls {
         let Some(program) = arguments.first() else {
             return Err(vm.new_value_error("a program has a name"));
         };
-        let outgoing = Outgoing::new(encode(&payload, vm)?);
-        let made = spawn_with(SELF, options, outgoing.message())
+        let made = spawn_with(SELF, options, Message::default())
             .map_err(|error| error.into_pyexception(vm))?;
         if made.0 == 0 {
             // A clone, maybe of one of several threads: nothing but the next call is safe.
             // SAFETY: strings and arrays end with a null, and live until then.
             unsafe {
-                for descriptor in kept {
-                    libc::fcntl(descriptor, libc::F_SETFD, 0);
-                }
                 libc::execve(program.as_ptr(), argv.as_ptr(), envp.as_ptr());
                 libc::_exit(127);
             }
@@ -489,18 +482,53 @@ pub(crate) mod _calls {
         }
     }
 
+    /// What processes of a template wrote of that which they share with it, as addresses in
+    /// this machine's order of bytes. The first call begins with it.
+    #[pyfunction]
+    fn traced_writes(template: i32, vm: &VirtualMachine) -> PyResult<PyRef<PyBytes>> {
+        let read = || {
+            let mut addresses = vec![0_usize; traced(template, &mut [])?];
+            let count = traced(template, &mut addresses)?;
+            addresses.truncate(count);
+            Ok(addresses)
+        };
+        let addresses = read().map_err(|error: io::Error| error.into_pyexception(vm))?;
+        let bytes: Vec<u8> = addresses.iter().flat_map(|a| a.to_ne_bytes()).collect();
+        Ok(vm.ctx.new_bytes(bytes))
+    }
+
+    /// The heap's profile (`allocator/layout.rs`), where copies of the process wrote at these
+    /// addresses that recorded its blocks; empty where that was not this one's maker.
+    #[pyfunction]
+    fn heap_profile(writes: PyBytesRef, vm: &VirtualMachine) -> PyRef<PyBytes> {
+        let addresses: Vec<usize> = writes
+            .as_bytes()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| usize::from_ne_bytes(*bytes))
+            .collect();
+        vm.ctx
+            .new_bytes(crate::allocator::layout::profile(&addresses))
+    }
+
+    fn traced(template: i32, addresses: &mut [usize]) -> io::Result<usize> {
+        let to = addresses.as_mut_ptr().expose_provenance();
+        // SAFETY: the call writes as many addresses as there is room for.
+        unsafe {
+            call(
+                syscall::RG_TRACE_WRITES,
+                [template as usize, to, addresses.len(), 0],
+            )
+        }
+    }
+
     /// The template that the machine booted from: a descriptor.
     #[pyfunction]
     fn system_template(vm: &VirtualMachine) -> PyResult<i32> {
         // SAFETY: takes no argument.
         let result = unsafe { call(syscall::RG_TEMPLATE, [0; 4]) };
         descriptor(result, vm)
-    }
-
-    /// Does what the calling process was spawned for, and ends it.
-    #[pyfunction]
-    fn live(vm: &VirtualMachine) {
-        crate::child::live(vm)
     }
 
     /// Waits for the end of a spawned process: exit code (or minus the signal) and limit that
@@ -576,6 +604,24 @@ pub(crate) mod _calls {
         vm: &VirtualMachine,
     ) -> PyResult<rustpython_vm::builtins::PyTupleRef> {
         crate::child::failure(&error, vm)
+    }
+
+    /// Has what is allocated from now on lie together.
+    #[pyfunction]
+    fn fill_holes() {
+        crate::allocator::fill_holes();
+    }
+
+    /// Calls a function as a spawned process does, and encodes its answer: for what that
+    /// leaves behind in the interpreter's caches.
+    #[pyfunction]
+    fn rehearse(
+        function: PyObjectRef,
+        arguments: PyObjectRef,
+        keywords: PyObjectRef,
+        vm: &VirtualMachine,
+    ) -> PyResult<()> {
+        crate::child::rehearse(&function, &arguments, &keywords, vm)
     }
 
     /// Calls a function as a spawned process does, and all that is due at its end: the exit

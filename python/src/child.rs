@@ -13,6 +13,7 @@ use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 use crate::calls::{call, message_call};
 use crate::codec::{Encoded, encode, modules};
+use crate::interned::global;
 use crate::message::{Outgoing, receive};
 
 /// First item of an answer: a value follows.
@@ -55,10 +56,6 @@ pub(crate) fn live(vm: &VirtualMachine) -> ! {
 
 fn run_payload(vm: &VirtualMachine) -> PyResult {
     renew(vm)?;
-    if let Some(templates) = modules(vm)?.get_item_opt("roentgen._templates", vm)? {
-        // Its maker's, whose descriptor it does not have.
-        templates.set_attr("known_default", vm.ctx.none(), vm)?;
-    }
     let payload = payload(vm)?;
     // The first one has done its part while it was decoded.
     let Some([_setup, function, arguments, keywords]) = payload
@@ -78,19 +75,18 @@ pub(crate) fn renew(vm: &VirtualMachine) -> PyResult<()> {
         .reseed()
         .map_err(|error| vm.new_os_error(error.to_string()))?;
     let modules = modules(vm)?;
-    if let Some(random) = modules.get_item_opt("random", vm)?
-        && let Some(shared) = vm.get_attribute_opt(&random, "_inst")?
+    if let Some(random) = modules.get_item_opt(interned!(vm, "random"), vm)?
+        && let Some(shared) = vm.get_attribute_opt(&random, interned!(vm, "_inst"))?
     {
         let kind = vm.import("_random", 0)?.get_attr("Random", vm)?;
         kind.get_attr("seed", vm)?.call((shared.clone(),), vm)?;
         shared.set_attr("gauss_next", vm.ctx.none(), vm)?;
     }
-    if let Some(threading) = modules.get_item_opt("threading", vm)?
-        && let Some(thread) = vm.get_attribute_opt(&threading, "_main_thread")?
-    {
+    if let Some(threading) = modules.get_item_opt(interned!(vm, "threading"), vm)? {
+        let thread = global(&threading, interned!(vm, "_main_thread"), vm)?;
         // SAFETY: takes no argument and touches no memory.
         let id = unsafe { libc::gettid() };
-        thread.set_attr("_native_id", vm.ctx.new_int(id), vm)?;
+        thread.set_attr(interned!(vm, "_native_id"), vm.ctx.new_int(id), vm)?;
     }
     Ok(())
 }
@@ -136,6 +132,20 @@ pub(crate) fn end(result: PyResult, vm: &VirtualMachine) -> ! {
     unsafe { libc::_exit(status as i32) }
 }
 
+/// The part of a process's life that can be played again and again: its function, its answer.
+pub(crate) fn rehearse(
+    function: &PyObject,
+    arguments: &PyObject,
+    keywords: &PyObject,
+    vm: &VirtualMachine,
+) -> PyResult<()> {
+    let value = apply(function, arguments, keywords, vm)?;
+    value_answer(&value, vm)?;
+    threads_to_end(vm)?;
+    exit_functions(vm)?;
+    flush_streams(vm)
+}
+
 /// What is due after the function: threads are joined, `atexit` is run, output is flushed.
 /// The exit status, and the answer; without one where it called `sys.exit`.
 pub(crate) fn conclude(result: PyResult, vm: &VirtualMachine) -> (u32, Option<Encoded>) {
@@ -158,24 +168,41 @@ pub(crate) fn conclude(result: PyResult, vm: &VirtualMachine) -> (u32, Option<En
 
 /// Both are cheap where nothing is to do, and no module is imported for it.
 fn wind_up(vm: &VirtualMachine) -> PyResult<()> {
+    if let Some(threading) = threads_to_end(vm)? {
+        threading.get_attr("_shutdown", vm)?.call((), vm)?;
+    }
+    if let Some(run) = exit_functions(vm)? {
+        run.call((), vm)?;
+    }
+    flush_streams(vm)
+}
+
+/// Module `threading`, where threads are to be waited for, or functions called before.
+fn threads_to_end(vm: &VirtualMachine) -> PyResult<Option<PyObjectRef>> {
     let modules = modules(vm)?;
-    if let Some(threading) = modules.get_item_opt("threading", vm)? {
-        let started = vm
-            .import("_thread", 0)?
-            .get_attr("_count", vm)?
-            .call((), vm)?;
-        let started: usize = started.try_into_value(vm)?;
-        let due = threading.get_attr("_threading_atexits", vm)?;
-        if started > 0 || due.length(vm)? > 0 {
-            threading.get_attr("_shutdown", vm)?.call((), vm)?;
-        }
+    let Some(threading) = modules.get_item_opt(interned!(vm, "threading"), vm)? else {
+        return Ok(None);
+    };
+    let is_due = vm.state.thread_count.load() > 0
+        || global(&threading, interned!(vm, "_threading_atexits"), vm)?.length(vm)? > 0;
+    Ok(is_due.then_some(threading))
+}
+
+/// What calls the functions that `atexit` was given, where there are any.
+fn exit_functions(vm: &VirtualMachine) -> PyResult<Option<PyObjectRef>> {
+    if vm.state.atexit_funcs.lock().is_empty() {
+        return Ok(None);
     }
-    if let Some(atexit) = modules.get_item_opt("atexit", vm)? {
-        atexit.get_attr("_run_exitfuncs", vm)?.call((), vm)?;
-    }
-    for name in ["stdout", "stderr"] {
-        let stream = vm.sys_module.get_attr(name, vm)?;
-        if !vm.is_none(&stream) {
+    let run = vm.import("atexit", 0)?.get_attr("_run_exitfuncs", vm)?;
+    Ok(Some(run))
+}
+
+fn flush_streams(vm: &VirtualMachine) -> PyResult<()> {
+    let streams = vm.sys_module.dict();
+    for name in [interned!(vm, "stdout"), interned!(vm, "stderr")] {
+        if let Some(stream) = streams.get_item_opt(name, vm)?
+            && !vm.is_none(&stream)
+        {
             // As at the end of an interpreter: a stream that is closed or broken is none.
             let _ = vm.call_method(&stream, "flush", ());
         }

@@ -4,6 +4,9 @@
 //! The same file runs on Roentgen and on Linux; what only Roentgen's kernel can do
 //! says so when it is asked for elsewhere.
 
+#[macro_use]
+mod interned;
+
 mod allocator;
 mod calls;
 mod child;
@@ -26,6 +29,7 @@ const STDLIB_DIR: &str = "/usr/lib/python3.14";
 static ALLOCATOR: allocator::PageAllocator = allocator::PageAllocator;
 
 fn main() -> std::process::ExitCode {
+    allocator::layout::begin();
     let builder = InterpreterBuilder::new().init_stdlib();
     let native = native::module_def(&builder.ctx);
     let builder = builder

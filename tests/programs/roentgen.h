@@ -25,6 +25,8 @@ enum {
     RG_JOIN,
     RG_PROCESS,
     RG_FAIL_ALLOCATION,
+    RG_TEMPLATE,
+    RG_TRACE_WRITES,
 };
 
 #define FOREVER UINT64_MAX
@@ -153,6 +155,11 @@ static inline int rg_join(int pidfd, struct message *answer, struct ending *endi
 
 /* Has `count` allocations fail, the nth from now on the first; how many were to come up to
  * the first that was asked for before. */
+static inline long rg_trace_writes(int template, uint64_t *addresses, size_t count)
+{
+    return syscall(RG_TRACE_WRITES, template, addresses, count);
+}
+
 static inline long rg_fail_allocation(unsigned nth, unsigned count)
 {
     return syscall(RG_FAIL_ALLOCATION, nth, count);

@@ -32,7 +32,12 @@ enum job {
     SLEEP,    /* until it is killed */
     LARGE,    /* answers with a range */
     SILENT,   /* ends with status 0 and no answer */
+    SCATTER,  /* writes here and there; ends with status 0 where that was kept */
 };
+
+/* Where a process of that kind writes in the heap, in order. */
+static const size_t scattered[] = {100, 5 * PAGE + 8, 5 * PAGE + 2000, HEAP - 8};
+enum { SCATTERED = sizeof scattered / sizeof *scattered };
 
 struct told {
     int pid, parent, tid;
@@ -117,6 +122,16 @@ static void live(void)
         struct message answer = {.ranges = (uintptr_t)&range, .range_count = 1};
         rg_finish(0, &answer);
         break;
+    }
+    case SCATTER: {
+        volatile char *bytes = heap;
+        int is_kept = 1;
+        for (int round = 0; round < 3; round++)
+            for (int place = 0; place < SCATTERED; place++)
+                bytes[scattered[place]] = (char)(bytes[9 * PAGE] + place + round);
+        for (int place = 0; place < SCATTERED; place++)
+            is_kept &= bytes[scattered[place]] == bytes[9 * PAGE] + place + 2;
+        _exit(is_kept ? 0 : 1);
     }
     case SILENT: {
         struct message none = {0};
@@ -257,6 +272,34 @@ static void answers(void)
     struct message room = {.bytes = (uintptr_t)&range, .length = sizeof range};
     ending = end_of(pidfd, &room);
     check(ending.has_answer == 1 && room.length == 0, "an empty answer");
+}
+
+static void trace(void)
+{
+    static uint64_t addresses[4096];
+    int kept[] = {0, 1, 2, template}, traced;
+    int is_maker = rg_freeze(kept, 4, &traced);
+    check(is_maker >= 0, "freeze");
+    if (!is_maker)
+        live();
+    struct spawn arguments = spawn_of(traced);
+    check(rg_trace_writes(0, addresses, 1) == -1 && errno == EBADF, "trace of no template");
+    check(end_of(start(&arguments, SCATTER), NULL).status == 0, "writes without a trace");
+    check(rg_trace_writes(traced, NULL, 0) == 0, "what was before is not traced");
+    for (int child = 0; child < 2; child++)
+        check(end_of(start(&arguments, SCATTER), NULL).status == 0, "traced writes are kept");
+    long count = rg_trace_writes(traced, addresses, 4096);
+    check(count >= SCATTERED && count <= 4096, "traced writes");
+    check(rg_trace_writes(traced, (uint64_t *)8, 1) == -1 && errno == EFAULT, "bad place");
+    int found = 0;
+    for (long index = 0; index < count; index++) {
+        check(index == 0 || addresses[index - 1] < addresses[index], "their order");
+        uint64_t offset = addresses[index] - (uintptr_t)heap;
+        if (offset < HEAP)
+            check(found < SCATTERED && offset == scattered[found++], "a traced address");
+    }
+    check(found == SCATTERED, "addresses in the heap");
+    close(traced);
 }
 
 static void clone_self(void)
@@ -417,6 +460,8 @@ int main(int argc, char **argv)
     said("endings are told");
     answers();
     said("answers arrive whole");
+    trace();
+    said("what processes of a template write is traced, and written");
     clone_self();
     said("a process clones itself");
     hostile();

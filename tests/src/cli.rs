@@ -84,7 +84,7 @@ pub const HELP: &str = "\
 ./run.sh help
 
   --smp N            cores (default: the host's, at least 2)
-  --mem SIZE         memory, such as 512M or 2G (default: 1G)
+  --mem SIZE         memory, such as 512M or 2G (default: 4G; Bochs: 1G)
   --emu NAME         qemu (default) or bochs
   --accel NAME       auto (default), kvm or tcg
   --cpu MODEL        the emulator's CPU model
@@ -251,12 +251,13 @@ fn run(words: Vec<OsString>) -> Result<Command> {
         program: Program::None,
         arguments: Vec::new(),
     };
+    let mut memory_asked = None;
     let mut parser = lexopt::Parser::from_args(words);
     let wrong = |error: lexopt::Error| usage(error.to_string());
     while let Some(argument) = parser.next().map_err(wrong)? {
         match argument {
             Long("smp") => run.hardware.cores = cores(&parser.value().map_err(wrong)?)?,
-            Long("mem") => run.hardware.memory = memory(&parser.value().map_err(wrong)?)?,
+            Long("mem") => memory_asked = Some(memory(&parser.value().map_err(wrong)?)?),
             Long("emu") => {
                 run.hardware.emulator = choice(
                     "emu",
@@ -323,6 +324,10 @@ fn run(words: Vec<OsString>) -> Result<Command> {
     }
     // Everything that is left is the program's, options and all.
     run.arguments = parser.raw_args().map_err(wrong)?.collect();
+    run.hardware.memory = memory_asked.unwrap_or(match run.hardware.emulator {
+        Emulator::Qemu => QEMU_MEMORY,
+        Emulator::Bochs => BOCHS_MEMORY,
+    });
     check(&run)?;
     Ok(Command::Run(Box::new(run)))
 }
@@ -362,6 +367,12 @@ fn check(run: &Run) -> Result<()> {
     }
     Ok(())
 }
+
+/// Memory where nobody says how much: room for ten thousand processes. QEMU takes from the
+/// host what is used; Bochs takes all of it.
+const QEMU_MEMORY: u64 = 4 << 30;
+/// See [`QEMU_MEMORY`].
+const BOCHS_MEMORY: u64 = 1 << 30;
 
 /// The most cores of QEMU's PC.
 const QEMU_CORES: u32 = 255;
@@ -467,6 +478,16 @@ mod tests {
             Program::File("build".into())
         );
         assert_eq!(a_run(&[]).program, Program::None);
+    }
+
+    #[test]
+    fn memory_depends_on_the_emulator_where_nobody_asks() {
+        assert_eq!(a_run(&[]).hardware.memory, 4 << 30);
+        assert_eq!(a_run(&["--emu", "bochs"]).hardware.memory, 1 << 30);
+        assert_eq!(
+            a_run(&["--mem=64M", "--emu=bochs"]).hardware.memory,
+            64 << 20
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{control, copy, fpu, interrupts, stop};
 use crate::memory::area::Protection;
 use crate::memory::fault::FaultError;
 use crate::memory::stacks;
+use crate::memory::trace::Served;
 use crate::memory::user::USER_END;
 use crate::sync::InterruptsOff;
 use crate::syscall;
@@ -17,7 +18,9 @@ use crate::task::signal::{self, SigInfo, deliver, info};
 use crate::task::{self, scheduler};
 
 const PAGE_FAULT: u64 = 14;
+const DEBUG: u64 = 1;
 const RFLAGS_INTERRUPTS: u64 = 0x200;
+const RFLAGS_TRAP: u64 = 0x100;
 
 /// Page-fault error code (Intel SDM vol. 3A, 4.7).
 const FAULT_WRITE: u64 = 2;
@@ -84,7 +87,11 @@ pub(super) unsafe extern "C" fn trap(frame: *mut TrapFrame) {
         page_fault(frame);
     } else if frame.is_from_user() {
         flag::enable();
-        user_exception(frame);
+        if frame.vector == DEBUG && has_ended_step() {
+            frame.rflags &= !RFLAGS_TRAP;
+        } else {
+            user_exception(frame);
+        }
     } else {
         panic!(
             "exception {} (error {:#x}) in the kernel at {:#x}\n{frame:x?}",
@@ -127,9 +134,15 @@ fn page_fault(frame: &mut TrapFrame) {
         Some(space) => space.serve_fault(address, access),
         None => Err(FaultError::NotMapped),
     };
-    let Err(error) = result else {
-        thread.count_page_fault();
-        return;
+    let error = match result {
+        Ok(served) => {
+            thread.count_page_fault();
+            if served == Served::ForOneStep && frame.is_from_user() {
+                frame.rflags |= RFLAGS_TRAP;
+            }
+            return;
+        }
+        Err(error) => error,
     };
     if error == FaultError::Limit
         && let Some(account) = thread.process().account()
@@ -159,6 +172,12 @@ fn page_fault(frame: &mut TrapFrame) {
         frame.rsp
     );
     signal::send_fault(&thread, told);
+}
+
+/// Whether the exception is the end of a step for which a traced page could be written.
+fn has_ended_step() -> bool {
+    let space = task::current().process().try_space();
+    space.is_some_and(|space| space.end_step())
 }
 
 fn kernel_fault(frame: &TrapFrame, address: usize) -> ! {

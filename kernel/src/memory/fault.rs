@@ -10,6 +10,7 @@ use super::frame::{Frame, FrameUse, OutOfMemory};
 use super::object::MemoryObject;
 use super::space::{AddressSpace, LOWEST, Layout, STACK_GAP, leaf_flags};
 use super::tables::{BORROWED, Gather, KEPT};
+use super::trace::Served;
 use super::user::USER_END;
 use super::{PAGE_SIZE, tlb};
 
@@ -55,7 +56,7 @@ impl AddressSpace {
     ///
     /// # Errors
     /// Why the thread cannot go on.
-    pub fn serve_fault(&self, address: usize, access: Protection) -> Result<(), FaultError> {
+    pub fn serve_fault(&self, address: usize, access: Protection) -> Result<Served, FaultError> {
         if !(LOWEST..USER_END).contains(&address) {
             return Err(FaultError::NotMapped);
         }
@@ -67,7 +68,7 @@ impl AddressSpace {
         // What the tables now say, this core must not remember otherwise; other cores
         // find out by a fault of their own.
         tlb::flush_page_here(address);
-        result
+        result.map(|()| layout.trace(address, access))
     }
 
     /// The frame behind `address` after an access of that kind was served, for accesses

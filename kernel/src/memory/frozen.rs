@@ -24,6 +24,7 @@ use super::space::{AddressSpace, Layout, new_translations};
 use super::tables::{
     BORROWED, Gather, Tables, UPPER, USER_TOP, clear_writable, index, span, table_at,
 };
+use super::trace::Trace;
 use super::written::Written;
 use crate::errno::Result;
 
@@ -44,6 +45,7 @@ pub struct FrozenSpace {
     pub(super) break_end: usize,
     pub(super) mmap_top: usize,
     pub(super) written: Written,
+    pub(super) trace: Trace,
 }
 
 impl FrozenTables {
@@ -201,6 +203,13 @@ impl FrozenSpace {
         self.tables.page_count * PAGE_SIZE as u64
     }
 
+    /// Traces what processes write that begin from now on; what was traced so far, in order.
+    #[must_use]
+    pub fn traced_writes(&self) -> Vec<usize> {
+        self.trace.start();
+        self.trace.addresses()
+    }
+
     /// A space that begins as this one is.
     ///
     /// # Errors
@@ -215,11 +224,15 @@ impl FrozenSpace {
                 to[slot] = from[slot].clone();
             }
         }
-        self.written.copy_into(&mut tables)?;
+        let is_traced = self.trace.is_on();
+        if !is_traced {
+            self.written.copy_into(&mut tables)?;
+        }
         let (translations, pen) = new_translations();
         let mut layout = Layout::new(tables, pen, self.mmap_top);
         layout.areas = self.areas.clone();
         layout.template = Some(self.clone());
+        layout.is_traced = is_traced;
         (layout.break_start, layout.break_end) = (self.break_start, self.break_end);
         Ok(AddressSpace::with(translations, layout))
     }
@@ -270,6 +283,7 @@ impl AddressSpace {
             break_end: layout.break_end,
             mmap_top: layout.mmap_top,
             written: Written::new(),
+            trace: Trace::new(),
         }))
     }
 }

@@ -17,6 +17,7 @@ pub mod space;
 pub mod stacks;
 pub mod tables;
 pub mod tlb;
+pub mod trace;
 pub mod user;
 mod window;
 mod written;

@@ -15,6 +15,7 @@ use super::frame::Frame;
 use super::frozen::{FrozenSpace, FrozenTables};
 use super::object::MemoryObject;
 use super::space::leaf_flags;
+use super::trace::Trace;
 use super::written::Written;
 use super::{PAGE_SIZE, direct};
 use crate::errno::{Errno, Result};
@@ -109,6 +110,7 @@ impl FrozenSpace {
             break_end,
             mmap_top,
             written: Written::new(),
+            trace: Trace::new(),
         }))
     }
 

@@ -43,6 +43,10 @@ pub(super) struct Layout {
     pub(super) tables: Tables,
     /// Whose frames and tables `tables` borrows from. Behind it: it must go first.
     pub(super) template: Option<Arc<FrozenSpace>>,
+    /// Whether its writes are traced ([`super::trace`]).
+    pub(super) is_traced: bool,
+    /// Pages that may be written until the step's end.
+    pub(super) stepped: Vec<usize>,
     /// The right to say what was narrowed in the tables.
     pub(super) pen: Pen,
     /// First byte of the program break's area, and the break.
@@ -608,6 +612,8 @@ impl AddressSpace {
             areas,
             tables,
             template: layout.template.clone(),
+            is_traced: false,
+            stepped: Vec::new(),
             pen,
             break_start: layout.break_start,
             break_end: layout.break_end,
@@ -806,6 +812,8 @@ impl Layout {
             areas: Arc::default(),
             tables,
             template: None,
+            is_traced: false,
+            stepped: Vec::new(),
             pen,
             break_start: 0,
             break_end: 0,

@@ -6,7 +6,7 @@ use core::fmt::Write;
 use roentgen_abi::syscall::{
     RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FAIL_ALLOCATION,
     RG_FINISH, RG_FREEZE, RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS, RG_RECEIVE, RG_SEND,
-    RG_SPAWN, RG_TEMPLATE, RG_THREADS, RG_VERSION, VERSION,
+    RG_SPAWN, RG_TEMPLATE, RG_THREADS, RG_TRACE_WRITES, RG_VERSION, VERSION,
 };
 
 use super::{channel, spawn, tables, unknown};
@@ -39,6 +39,7 @@ pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Res
         RG_JOIN => spawn::join(args),
         RG_PROCESS => spawn::process(args),
         RG_FAIL_ALLOCATION => Ok(fail_allocation(args)),
+        RG_TRACE_WRITES => spawn::trace_writes(args),
         _ => unknown::answer(number, &task::current()),
     }
 }

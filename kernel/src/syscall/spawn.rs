@@ -42,6 +42,19 @@ pub(super) fn freeze(
 }
 
 #[inline(never)]
+pub(super) fn trace_writes([descriptor, to, count, ..]: [usize; 6]) -> Result<usize> {
+    let file = task::current_process().file(descriptor as i32)?;
+    let addresses = template::template_of(&file)?.traced_writes();
+    let fitting = &addresses[..addresses.len().min(count)];
+    let bytes: Vec<u8> = fitting
+        .iter()
+        .flat_map(|address| address.to_ne_bytes())
+        .collect();
+    user::copy_out(to, &bytes)?;
+    Ok(addresses.len())
+}
+
+#[inline(never)]
 pub(super) fn system_template() -> Result<usize> {
     let system = saved::system().ok_or(Errno::ENOENT)?;
     let files = task::current_process().files();

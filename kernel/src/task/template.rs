@@ -78,6 +78,12 @@ impl Template {
         Ok(Arc::new(template))
     }
 
+    /// Traces what processes write that begin from now on; what was traced so far, in order.
+    #[must_use]
+    pub fn traced_writes(&self) -> Vec<usize> {
+        self.space.traced_writes()
+    }
+
     /// Bytes of memory that are its own: tables and pages, some of which others may have
     /// as well.
     #[must_use]

@@ -127,6 +127,13 @@ pub const RG_FAIL_ALLOCATION: usize = BASE + 16;
 /// `FD_CLOEXEC`. Errors: `ENOENT` (it booted without one), `EMFILE`.
 pub const RG_TEMPLATE: usize = BASE + 17;
 
+/// `trace_writes(template, buf: *mut u64, count: usize) -> usize`: the addresses that
+/// processes of a template wrote of what they share with it, in order and up to `count`;
+/// returns how many there are. The first call has the processes traced that are spawned from
+/// then on, each write by a fault and a single step, which is slow. Stacks and shared memory
+/// are not traced, nor all that the kernel writes for a process. Errors: `EBADF`, `EFAULT`.
+pub const RG_TRACE_WRITES: usize = BASE + 18;
+
 /// A timeout that never comes.
 pub const FOREVER: u64 = u64::MAX;
 

@@ -6,7 +6,9 @@ process's descriptor; a template's is the number of its descriptor.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -21,7 +23,6 @@ from ._options import NONE, Options
 __all__ = [
     "close_template",
     "default_template",
-    "freeze_fresh",
     "freeze_self",
     "join",
     "make_template",
@@ -29,6 +30,7 @@ __all__ = [
     "signal",
     "spawn",
     "spawn_self",
+    "start_template",
     "stats",
     "template_from",
     "template_parts",
@@ -69,6 +71,13 @@ def template_from(parts: tuple[Any, ...]) -> int:
     return int(parts[0].detach())
 
 
+#: Which blocks of an interpreter's heap are to lie together (:mod:`roentgen._heap_layout`).
+HEAP_LAYOUT = "/usr/lib/roentgen/heap-layout"
+
+#: What an interpreter looks at as it starts, beside ``PYTHON...``. A machine whose first
+#: process has other values than its template starts that from nothing.
+_LOOKED_AT = ("HOME", "LANG")
+
 #: Whether this interpreter is a copy of the system's template: one that was started
 #: without options, before it looked at what it is to do.
 is_from_system_template = False
@@ -78,34 +87,29 @@ def prepare_system_template() -> None:
     """Make the calling interpreter what every process needs."""
     global is_from_system_template
     is_from_system_template = True
-    _prepare(_setup.PRELOAD, [])
+    _prepare(_setup.PRELOAD)
+    _close_all_but([])
 
 
-def freeze_fresh(preload: Iterable[str], keep: list[int]) -> Any:
-    """Import, close all descriptors but these, and freeze: in a process made for it."""
-    _prepare(preload, keep)
-    return _roentgen.Descriptor(_roentgen.freeze(keep))
+def start_template(layout: str = HEAP_LAYOUT) -> int:
+    """Start an interpreter that is frozen before it looks at what it is to do.
 
+    :param layout: the file with the layout of its heap, or ``record:SEED``.
+    """
+    from ._process import Process
 
-def _prepare(preload: Iterable[str], keep: list[int]) -> None:
-    import importlib
-
-    for name in preload:
-        importlib.import_module(name)
-    _keep_garbage_collector_off()
-    limit = os.sysconf("SC_OPEN_MAX")
-    low = 0
-    for kept in [*sorted(keep), limit]:
-        os.closerange(low, kept)
-        low = kept + 1
-
-
-def _keep_garbage_collector_off() -> None:
-    """Let no copy look through what all have: it would copy every page of it."""
-    import gc
-
-    gc.collect()
-    gc.freeze()
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("PYTHON") or name in _LOOKED_AT
+    }
+    if "PYTHONHASHSEED" not in variables:
+        variables["ROENTGEN_HEAP_LAYOUT"] = layout
+    variables["ROENTGEN_TEMPLATE"] = "1"
+    environment = [os.fsencode(f"{name}={value}") for name, value in variables.items()]
+    started = _roentgen.spawn_program([os.fsencode(sys.executable)], environment, NONE)
+    with Process(*started, "template") as maker:
+        return int(maker.result().detach())
 
 
 def default_template() -> Any:
@@ -114,44 +118,67 @@ def default_template() -> Any:
 
 
 def make_template(preload: list[str], keep: list[int], default: int | None) -> int:
-    """Make a template of a fresh process: of a copy of the default one, where there is one,
-    or of the system's."""
+    """Make a template of a copy of the default one, where there is one, or of the system's."""
     from ._process import Process
 
-    call = (_setup.Setup(_setup.current()), freeze_fresh, (preload, keep), None)
-    system = _system_template() if default is None else None
-    origin = default if system is None else system.fileno()
-    if origin is not None and not keep:
-        started = _roentgen.spawn(origin, call, NONE)
-    else:
-        started = _start_fresh(call, keep)
+    kept = [(number, _roentgen.Descriptor(number)) for number in keep]
+    call = (_setup.Setup(_setup.current()), _freeze_copy, (preload, kept), None)
+    # An object of its own: it is open until the process has begun.
+    origin = _system_template() if default is None else _roentgen.Descriptor(default)
+    started = _roentgen.spawn(origin.fileno(), call, NONE)
     with Process(*started, "template") as maker:
         return int(maker.result().detach())
 
 
 def _system_template() -> Any:
-    if not is_from_system_template:
-        return None
-    try:
-        return _roentgen.Descriptor(_roentgen.system_template(), True)
-    except OSError:
-        return None
+    """Return what the machine booted with, or the like of it."""
+    if is_from_system_template:
+        with contextlib.suppress(OSError):
+            return _roentgen.Descriptor(_roentgen.system_template(), True)
+    return _roentgen.Descriptor(start_template(), True)
 
 
-def _start_fresh(call: tuple[Any, ...], keep: list[int]) -> tuple[int, Any]:
-    """Start the interpreter anew, and let it do this."""
-    program = [sys.executable, "-c", "import _roentgen; _roentgen.live()"]
-    arguments = [os.fsencode(word) for word in program]
-    environment = [
-        os.fsencode(name) + b"=" + os.fsencode(value) for name, value in os.environ.items()
-    ]
-    return _roentgen.spawn_program(arguments, environment, keep, call, NONE)
+def _freeze_copy(preload: list[str], kept: list[tuple[int, Any]]) -> Any:
+    """Import, close all descriptors but these, and freeze: in a process made for it."""
+    numbers = [number for number, _ in kept]
+    # Out of the way of each other first.
+    beyond = max(numbers, default=0) + 1
+    aside = [(fcntl.fcntl(own.fileno(), fcntl.F_DUPFD, beyond), number) for number, own in kept]
+    for own, number in aside:
+        os.dup2(own, number)
+    if preload:
+        _prepare(preload)
+    _close_all_but(numbers)
+    return _roentgen.Descriptor(_roentgen.freeze(numbers))
+
+
+def _close_all_but(kept: list[int]) -> None:
+    low = 0
+    for number in [*sorted(kept), os.sysconf("SC_OPEN_MAX")]:
+        os.closerange(low, number)
+        low = number + 1
+
+
+def _prepare(preload: Iterable[str]) -> None:
+    """Import, and do what no copy should have to do."""
+    import gc
+    import importlib
+
+    from ._rehearsal import rehearse
+
+    for name in preload:
+        importlib.import_module(name)
+    gc.collect()
+    _roentgen.fill_holes()
+    rehearse()
+    # No copy looks through what all have: it would write every page of it.
+    gc.freeze()
 
 
 def freeze_self(keep: list[int]) -> int:
     """Freeze the calling process."""
     kept = sorted({*keep, *(number for number in range(3) if is_open(number))})
-    _keep_garbage_collector_off()
+    _prepare([])
     try:
         return _roentgen.freeze(kept)
     except OSError as error:

@@ -335,15 +335,8 @@ def default_template() -> Any:
     """Return what stands for a fork of the caller."""
     from ._templates import Template
 
-    class Fork(Template):
-        """The caller knows itself."""
-
-        __slots__ = ()
-
-        def differences(self) -> None:
-            """Nothing differs."""
-
-    return Fork(FORK, _setup.Base([], [], {}))
+    # The caller knows itself.
+    return Template(FORK, None)
 
 
 def make_template(preload: list[str], keep: list[int], default: Any) -> Any:

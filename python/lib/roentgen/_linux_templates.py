@@ -136,7 +136,7 @@ def _prepare(parts: Any) -> None:
     import importlib
 
     _, preload = _roentgen.decode(*parts)
-    for name in preload:
+    for name in (*_setup.PRELOAD, *preload):
         importlib.import_module(name)
 
 

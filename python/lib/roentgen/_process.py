@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import _roentgen
 
-from . import _options, _templates
+from . import _options, _setup, _templates
 from ._backend import processes as _processes
 from ._descriptors import wait_for_end
 from ._errors import (
@@ -38,12 +38,11 @@ _LIMITS: dict[int, tuple[type[ProcessDied], str]] = {
     4: (MachineOutOfMemory, "was the largest when the machine had no memory left"),
 }
 
-#: What :func:`spawn` is asked for where it is asked for nothing.
-_NOTHING = (None, None, 0, None, None, None, None)
-
 #: Held while a thread takes an answer that is there.
 _taking = threading.Lock()
 
+_NO_OPTIONS = _options.NONE
+_differences = _setup.differences
 _spawn = _processes.spawn
 _spawn_self = _processes.spawn_self
 _join = _processes.join
@@ -85,15 +84,29 @@ def spawn(
         the caller, as by :func:`os.fork`, and nothing needs to be sent.
     :raises TypeError: an argument cannot be sent; the text says which part of it.
     """
-    asked = (core, affinity, nice, memory, cpu_time, deadline, name)
-    options = _options.NONE if asked == _NOTHING else _options.make(*asked)
+    # All that is Python here is paid for by every spawn: no call that can be left out.
+    if (
+        core is None
+        and affinity is None
+        and nice == 0
+        and memory is None
+        and cpu_time is None
+        and deadline is None
+        and name is None
+    ):
+        options = _NO_OPTIONS
+    else:
+        options = _options.make(core, affinity, nice, memory, cpu_time, deadline, name)
     if template is None:
-        template = _templates.known_default or _templates.default()
+        template = _templates.known_default
+        if template is None:
+            template = _templates.default()
     elif template == "self":
         _flush()
         _only_thread()
         return Process(*_spawn_self(fn, args, kwargs, options), name)
-    pid, handle = _spawn(template.handle, (template.differences(), fn, args, kwargs), options)
+    call = (_differences(template.base), fn, args, kwargs)
+    pid, handle = _spawn(template.handle, call, options)
     return Process(pid, handle, name)
 
 
@@ -160,9 +173,13 @@ class Process:
             if _thread._count():
                 self._join_among_threads(timeout)
             else:
-                self._note(*_join(self._handle or self._open(), timeout))
+                handle = self._handle
+                if handle is None:
+                    handle = self._open()
+                self._note(_join(handle, timeout))
 
-    def _note(self, ending: tuple[int, int], answer: Any) -> None:
+    def _note(self, end: tuple[tuple[int, int], Any]) -> None:
+        ending, answer = end
         if answer is ...:
             answer = RemoteError("another process has taken its result")
         # In this order: who sees the ending sees the answer.
@@ -174,7 +191,7 @@ class Process:
         wait_for_end(self.sentinel, timeout)
         with _taking:
             if self._ending is None:
-                self._note(*_join(self._open(), None))
+                self._note(_join(self._open(), None))
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for its end, and return what the function returned.

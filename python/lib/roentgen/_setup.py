@@ -45,9 +45,10 @@ def current() -> Base:
     return Base(list(sys.path), list(sys.argv), dict(_environment()))
 
 
-def differences(base: Base) -> Setup | None:
+def differences(base: Base | None) -> Setup | None:
     """Return what a process needs that has the base already; None: nothing."""
-    if (sys.path, sys.argv, _environment()) == base:
+    # As `_environment` has it: this runs at every spawn.
+    if (sys.path, sys.argv, os.environ._data) == base or base is None:  # type: ignore[attr-defined]
         return None
     return Setup(current())
 

@@ -11,18 +11,19 @@ from ._backend import processes as _processes
 __all__ = ["Template", "default", "template"]
 
 #: The default template, once it is known. A process that is spawned has none at first: it
-#: has no descriptor of its maker's.
+#: has no descriptor of its maker's. So nobody is frozen with one.
 known_default: Template | None = None
 
 
 class Template:
     """A frozen interpreter, for ``spawn(template=…)``. Made by :func:`template`."""
 
-    __slots__ = ("__weakref__", "_base", "_handle")
+    __slots__ = ("__weakref__", "_handle", "base")
 
-    def __init__(self, handle: Any, base: _setup.Base) -> None:
+    def __init__(self, handle: Any, base: _setup.Base | None) -> None:
         self._handle = handle
-        self._base = base
+        #: What its processes have, and need not be told; None: all that their maker has.
+        self.base = base
 
     @property
     def handle(self) -> Any:
@@ -30,10 +31,6 @@ class Template:
         if self._handle is None:
             raise ValueError("the template is closed")
         return self._handle
-
-    def differences(self) -> _setup.Setup | None:
-        """Return what a process has to be told that the template does not know."""
-        return _setup.differences(self._base)
 
     def close(self) -> None:
         """Let go of it. The processes that came from it go on."""
@@ -56,13 +53,13 @@ class Template:
             pass
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_arrived, (_processes.template_parts(self.handle), self._base))
+        return (_arrived, (_processes.template_parts(self.handle), self.base))
 
     def __repr__(self) -> str:
         return f"<roentgen.Template {'closed' if self._handle is None else 'open'}>"
 
 
-def _arrived(parts: tuple[Any, ...], base: _setup.Base) -> Template:
+def _arrived(parts: tuple[Any, ...], base: _setup.Base | None) -> Template:
     return Template(_processes.template_from(parts), base)
 
 
@@ -77,16 +74,21 @@ def template(preload: Iterable[str] | None = None, keep: Iterable[int] = ()) -> 
     :raises RuntimeError: the calling process has more than one thread.
     :raises ValueError: it has a descriptor open that is not in ``keep``.
     """
+    global known_default
     kept = sorted(set(keep))
     base = _setup.current()
     if preload is None:
         from ._process import _flush
 
         _flush()
-        return Template(_processes.freeze_self(kept), base)
+        known, known_default = known_default, None
+        try:
+            return Template(_processes.freeze_self(kept), base)
+        finally:
+            known_default = known
     if isinstance(preload, str):
         raise TypeError("preload is a list of names of modules")
-    names = [*_setup.PRELOAD, *preload]
+    names = list(preload)
     known = known_default
     handle = _processes.make_template(names, kept, None if known is None else known.handle)
     return Template(handle, base)

@@ -18,7 +18,8 @@ use crate::descriptor::Descriptor;
 /// `sys.modules`.
 pub(crate) fn modules(vm: &VirtualMachine) -> PyResult<PyDictRef> {
     vm.sys_module
-        .get_attr("modules", vm)?
+        .dict()
+        .get_item(interned!(vm, "modules"), vm)?
         .downcast()
         .map_err(|_| vm.new_runtime_error("sys.modules is no dictionary"))
 }

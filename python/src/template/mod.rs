@@ -16,6 +16,7 @@ use std::ffi::CStr;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
 
+use rustpython_vm::common::rc::PyRc;
 use rustpython_vm::scope::Scope;
 use rustpython_vm::{InterpreterBuilder, PyPayload, PyResult, VirtualMachine};
 
@@ -38,14 +39,26 @@ pub(crate) fn is_wanted() -> bool {
 
 /// Starts the interpreter, and goes on as a template's maker or copy does.
 pub(crate) fn run(builder: InterpreterBuilder) -> ExitCode {
-    let settings = match rustpython::parse_opts() {
+    let mut settings = match rustpython::parse_opts() {
         Ok((settings, _)) => settings,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     };
-    let interpreter = builder.settings(settings).interpreter();
+    let laid_out = crate::allocator::layout::hash_seed();
+    settings.hash_seed = laid_out.or(settings.hash_seed);
+    let interpreter = builder
+        .settings(settings)
+        .init_hook(move |vm| {
+            // It was drawn, and nobody has asked for it: so programs see it.
+            if laid_out.is_some()
+                && let Some(state) = PyRc::get_mut(&mut vm.state)
+            {
+                state.config.settings.hash_seed = None;
+            }
+        })
+        .interpreter();
     let status = interpreter.run(begin);
     rustpython_vm::host_env::os::exit_code(status)
 }
@@ -62,6 +75,8 @@ fn begin(vm: &VirtualMachine) -> PyResult<()> {
         .get_item("roentgen._kernel_processes", vm)?
         .get_attr("prepare_system_template", vm)?
         .call((), vm)?;
+    // Copies differ from here on.
+    crate::allocator::layout::stop();
     match freeze(&[]) {
         Ok(Frozen::Maker(template)) => {
             // SAFETY: the call has just made it.

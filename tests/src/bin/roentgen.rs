@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use signal_hook::consts::SIGPIPE;
-use tests::build::{self, kernel, python::Profile};
+use tests::build::{self, heap_layout, kernel, python::Profile};
 use tests::cli::{self, Command, Program, Run};
 use tests::console::driver::Outcome;
 use tests::console::log::LogTarget;
 use tests::initramfs::{self, Init, PYTHON, Stream};
 use tests::machine::{self, Emulator, Hardware, Machine};
 use tests::packages::{self, Need};
-use tests::share::{self, HOME, Placed, Tree};
+use tests::share::{self, HOME, Node, Placed, Tree};
 use tests::toolchain::Toolchain;
 use tests::{Error, Result, bench, iso, project, quality, stress, suite};
 
@@ -125,7 +125,7 @@ fn build_all(ship: bool) -> Result<ExitCode> {
 }
 
 fn make_image(path: Option<std::path::PathBuf>) -> Result<ExitCode> {
-    packages::require(&[Need::Build, Need::Iso])?;
+    packages::require(&[Need::Build, Need::Iso, Need::Qemu])?;
     let images = build::images()?;
     let init = Init {
         arguments: vec![PYTHON.into()],
@@ -141,7 +141,11 @@ fn make_image(path: Option<std::path::PathBuf>) -> Result<ExitCode> {
         streams: [Stream::Terminal; 3],
         window: Some((24, 80)),
     };
-    let run = initramfs::run_archive(&init, &Tree::default());
+    let mut tree = Tree::default();
+    if let Some(layout) = heap_layout::current(&images)? {
+        tree.insert(heap_layout::PATH, Node::File(0o444, layout));
+    }
+    let run = initramfs::run_archive(&init, &tree);
     let (archive, _) = initramfs::joined(
         &initramfs::base(Some(&images.python), Some(&images.kernel))?,
         &run,

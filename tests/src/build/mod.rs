@@ -1,6 +1,7 @@
 //! Building what boots. Fast when nothing changed: then no compiler is asked.
 
 pub mod cargo;
+pub mod heap_layout;
 pub mod kernel;
 pub mod python;
 pub mod template;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use crate::build::Images;
+use crate::build::{Images, heap_layout};
 use crate::error::{Error, Result};
 use crate::fingerprint::{self, ContentKey};
 use crate::machine::{Accelerator, Emulator, Hardware, Machine, accelerator};
@@ -47,6 +47,9 @@ pub fn current(images: &Images, hardware: &Hardware) -> Result<Option<Vec<u8>>> 
     let mut key = ContentKey::default();
     let sources = [images.python.clone(), images.kernel.clone()];
     key.text("images", &fingerprint::metadata(&sources)?);
+    if let Some(layout) = heap_layout::current(images)? {
+        key.text("heap", &format!("{layout:?}"));
+    }
     let key = key.finish();
     let path = directory.join(format!("{key}-{}", name(hardware)));
     let kept = match fs::read(&path) {

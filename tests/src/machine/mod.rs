@@ -13,7 +13,7 @@ pub mod report;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::build::{self, Images, template};
+use crate::build::{self, Images, heap_layout, template};
 use crate::console::driver::{self, Limits, Outcome, Sink, Source, Streams};
 use crate::console::log::{Log, LogTarget};
 use crate::error::{Error, Result};
@@ -106,6 +106,7 @@ pub struct Machine {
     timeout: Option<Duration>,
     system: System,
     has_python: bool,
+    has_heap_layout: bool,
     has_template: bool,
 }
 
@@ -147,6 +148,7 @@ impl Machine {
             timeout: None,
             system: System::Current,
             has_python: true,
+            has_heap_layout: true,
             has_template: false,
         }
     }
@@ -234,6 +236,13 @@ impl Machine {
     #[must_use]
     pub fn without_python(mut self) -> Self {
         self.has_python = false;
+        self
+    }
+
+    /// Leaves out what was learnt of the interpreter's heap.
+    #[must_use]
+    pub fn without_heap_layout(mut self) -> Self {
+        self.has_heap_layout = false;
         self
     }
 
@@ -377,6 +386,14 @@ impl Machine {
         };
         let base_size = std::fs::metadata(&base).map_err(Error::file(&base))?.len();
         check_memory(self.hardware.memory, base_size)?;
+        if let Some(images) = built
+            .as_ref()
+            .filter(|_| self.has_python && self.has_heap_layout)
+            && let Some(layout) = heap_layout::current(images)?
+        {
+            self.tree
+                .insert(heap_layout::PATH, Node::File(0o444, layout));
+        }
         if let Some(images) = &built
             && self.has_template
             && self.init.arguments.first().map(Vec::as_slice) == Some(PYTHON.as_bytes())

@@ -50,8 +50,9 @@ pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Ru
 }
 
 /// How long an idle core of ours looks for work before it halts, where each virtual core
-/// has a real one: about twice what a wake-up from `hlt` costs under TCG.
-const IDLE_POLL_MICROSECONDS: u32 = 200;
+/// has a real one: a wake-up from `hlt` costs some 100 µs under TCG, and who waits for a
+/// Python process to start and end waits for half a millisecond.
+const IDLE_POLL_MICROSECONDS: u32 = 1000;
 
 /// The command line of our kernel. The caller's words come last and win.
 fn words(hardware: &Hardware, host_cores: u32, are_checked: bool) -> String {
@@ -232,7 +233,7 @@ mod tests {
         let words = |hardware: &Hardware, cores| words(hardware, cores, false);
         assert_eq!(
             words(&hardware, 4),
-            "console=framed idle_poll=200 log=debug"
+            "console=framed idle_poll=1000 log=debug"
         );
         assert_eq!(words(&hardware, 3), "console=framed idle_poll=0 log=debug");
         hardware.is_counting = true;

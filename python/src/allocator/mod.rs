@@ -2,7 +2,10 @@
 //!
 //! A block of [`LEAST`] bytes or more begins at a page and ends with one, so a channel can
 //! move it by page, and a range that a channel delivered can be adopted as a block. Which
-//! of both a block is follows from its size alone, so nothing is remembered.
+//! of both a block is follows from its size alone, so nothing is remembered. Some small
+//! blocks lie in an arena ([`layout`]), and are known by their address.
+
+pub(crate) mod layout;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -66,23 +69,34 @@ unsafe impl GlobalAlloc for PageAllocator {
         if is_mapped(layout) {
             return map(layout.size());
         }
+        if let Some(block) = layout::placed(layout) {
+            return block;
+        }
         // SAFETY: the caller's promise about `layout`.
-        unsafe { System.alloc(layout) }
+        let block = unsafe { System.alloc(layout) };
+        layout::note(block, layout.size());
+        block
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if is_mapped(layout) {
             return map(layout.size());
         }
+        // Of the arena nothing was used before: it is zeros.
+        if let Some(block) = layout::placed(layout) {
+            return block;
+        }
         // SAFETY: the caller's promise about `layout`.
-        unsafe { System.alloc_zeroed(layout) }
+        let block = unsafe { System.alloc_zeroed(layout) };
+        layout::note(block, layout.size());
+        block
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if is_mapped(layout) {
             // SAFETY: a block of such a layout is a mapping of that size.
             unsafe { unmap(block, layout.size()) };
-        } else {
+        } else if !layout::is_placed(block) {
             // SAFETY: any other block is the system allocator's.
             unsafe { System.dealloc(block, layout) }
         }
@@ -93,9 +107,11 @@ unsafe impl GlobalAlloc for PageAllocator {
         // when rounded up to the alignment.
         let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (is_mapped(layout), is_mapped(wanted)) {
-            (false, false) => {
+            (false, false) if !layout::is_placed(block) && !layout::is_placing() => {
                 // SAFETY: such a block is the system allocator's, and stays its.
-                unsafe { System.realloc(block, layout, size) }
+                let new = unsafe { System.realloc(block, layout, size) };
+                layout::note(new, size);
+                new
             }
             (true, true) => {
                 let (old, new) = (whole_pages(layout.size()), whole_pages(size));
