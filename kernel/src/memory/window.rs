@@ -5,7 +5,7 @@
 //! only after a flush of every TLB, for many slots at once ([`smp::addresses`]); tables stay,
 //! one for each 2 MiB of a window that was ever in use. Which slot is free next is written in
 //! the entry of its first page, which a CPU does not look at while it is not present (Intel
-//! SDM vol. 3A, 4.1.1): giving back takes no memory.
+//! SDM vol. 3A, figure 4-11): giving back takes no memory.
 //!
 //! Lock order: a window's slots, then the kernel's tables. Neither is held while all cores
 //! are asked to flush.
