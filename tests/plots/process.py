@@ -167,7 +167,7 @@ def against(wall: dict[str, Figures]) -> Any:
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.12)
-    figure.legend(loc="outside lower center", ncols=len(controls) + 1, frameon=False, fontsize=9)
+    figure.legend(loc="outside upper center", ncols=len(controls) + 1, frameon=False, fontsize=9)
     return figure
 
 

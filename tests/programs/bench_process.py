@@ -1,7 +1,8 @@
 """What processes cost from Python: bench_process.py WHAT NUMBER...
 
   spawn COUNT SAMPLES      a process that does nothing: made, ended, waited for
-  command COUNT SAMPLES    the same, where the other kernel starts `python -c pass` each time
+  command COUNT SAMPLES    the same, ten times as many, where the other kernel starts
+                           `python -c pass` each time
   heap COUNT SAMPLES MIB.. the same, from a template (a parent) with so much of a heap, and how
                            much more the largest costs than the smallest
   memory COUNT             what a process has of the machine's memory after its first answer,
@@ -222,7 +223,11 @@ def main() -> None:
             samples_of("python_spawn", spawned if HERE else forked, count, samples)
             samples_of("python_fork", forked, count, samples)
         case "command", [count, samples]:
-            samples_of("python_command", spawned if HERE else commanded, count, samples)
+            if HERE:
+                # What is spawned is warm, as where it stands against a fork.
+                samples_of("python_command", spawned, 10 * count, samples)
+            else:
+                samples_of("python_command", commanded, count, samples)
         case "heap", [count, samples, *sizes]:
             heap(count, samples, sizes)
         case "memory", [count]:
