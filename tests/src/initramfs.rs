@@ -17,6 +17,7 @@ use rustix::fs::MemfdFlags;
 
 use crate::cpio::Archive;
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::fingerprint;
 use crate::project;
 use crate::share::{BASE_DIRECTORIES, Tree};
@@ -136,9 +137,7 @@ pub fn base(python: Option<&Path>, kernel: Option<&Path>) -> Result<PathBuf> {
         archive.file(PYTHON, 0o755, 0, &read(python)?);
         archive.symlink("/bin/python3", b"python", 0);
     }
-    let half = path.with_extension(std::process::id().to_string());
-    fs::write(&half, archive.finish()).map_err(Error::file(&half))?;
-    fs::rename(&half, &path).map_err(Error::file(&path))?;
+    write_whole(&path, &archive.finish())?;
     fs::write(&stamp_path, stamp).map_err(Error::file(&stamp_path))?;
     Ok(path)
 }

@@ -3,6 +3,7 @@
 //! | module | what it answers |
 //! |---|---|
 //! | [`project`], [`toolchain`], [`packages`] | where things are, and how missing ones get here |
+//! | [`files`] | files that are there whole or not at all |
 //! | [`build`] | the kernel and the `python` ELF, rebuilt only when their sources changed |
 //! | [`cpio`], [`share`], [`initramfs`], [`iso`] | what the machine finds at boot |
 //! | [`machine`] | one boot: QEMU or Bochs, started, watched, ended |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod console;
 pub mod cpio;
 pub mod error;
+pub mod files;
 pub mod fingerprint;
 pub mod host;
 pub mod initramfs;

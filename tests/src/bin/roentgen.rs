@@ -12,7 +12,7 @@ use tests::console::log::LogTarget;
 use tests::initramfs::{self, Init, PYTHON, Stream};
 use tests::machine::{self, Emulator, Hardware, Machine};
 use tests::packages::{self, Need};
-use tests::share::{self, HOME, Node, Placed, Tree};
+use tests::share::{self, HOME, Placed, Tree};
 use tests::toolchain::Toolchain;
 use tests::{Error, Result, bench, iso, project, quality, stress, suite};
 
@@ -142,9 +142,7 @@ fn make_image(path: Option<std::path::PathBuf>) -> Result<ExitCode> {
         window: Some((24, 80)),
     };
     let mut tree = Tree::default();
-    if let Some(layout) = heap_layout::current(&images)? {
-        tree.insert(heap_layout::PATH, Node::File(0o444, layout));
-    }
+    heap_layout::ship(&images, &mut tree)?;
     let run = initramfs::run_archive(&init, &tree);
     let (archive, _) = initramfs::joined(
         &initramfs::base(Some(&images.python), Some(&images.kernel))?,

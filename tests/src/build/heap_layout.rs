@@ -2,17 +2,18 @@
 //! copies few pages (`docs/processes.md`): learnt in a machine once for each interpreter.
 
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::build::Images;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::files::write_whole;
 use crate::fingerprint;
 use crate::machine::Machine;
 use crate::project;
+use crate::share::{Node, Tree};
 
 /// Where the package `roentgen` looks for it in the machine.
-pub const PATH: &str = "/usr/lib/roentgen/heap-layout";
+const PATH: &str = "/usr/lib/roentgen/heap-layout";
 
 /// For learning it, on a busy host.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -41,12 +42,23 @@ pub fn current(images: &Images) -> Result<Option<Vec<u8>>> {
         _ => {}
     }
     let layout = learn(images);
-    write(&path, layout.as_deref().unwrap_or_default())?;
-    write(
+    write_whole(&path, layout.as_deref().unwrap_or_default())?;
+    write_whole(
         &stamp_path,
         if layout.is_some() { &learnt } else { &failed }.as_bytes(),
     )?;
     Ok(layout)
+}
+
+/// Puts the layout into what a machine boots with, where there is one.
+///
+/// # Errors
+/// As [`current`].
+pub fn ship(images: &Images, tree: &mut Tree) -> Result<()> {
+    if let Some(layout) = current(images)? {
+        tree.insert(PATH, Node::File(0o444, layout));
+    }
+    Ok(())
 }
 
 fn learn(images: &Images) -> Option<Vec<u8>> {
@@ -73,11 +85,4 @@ fn learn(images: &Images) -> Option<Vec<u8>> {
             None
         }
     }
-}
-
-/// At once or not at all: somebody else may be at it too.
-fn write(path: &PathBuf, content: &[u8]) -> Result<()> {
-    let half = path.with_extension(std::process::id().to_string());
-    fs::write(&half, content).map_err(Error::file(&half))?;
-    fs::rename(&half, path).map_err(Error::file(path))
 }

@@ -10,6 +10,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 
 use crate::build::{Images, heap_layout};
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::fingerprint::{self, ContentKey};
 use crate::machine::{Accelerator, Emulator, Hardware, Machine, accelerator};
 use crate::project;
@@ -57,7 +58,7 @@ pub fn current(images: &Images, hardware: &Hardware) -> Result<Option<Vec<u8>>> 
         Err(_) => {
             let made = make(images, hardware).unwrap_or_default();
             forget_others(&directory, &key)?;
-            write(&path, &made)?;
+            write_whole(&path, &made)?;
             made
         }
     };
@@ -150,13 +151,6 @@ fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
             _ => {}
         }
     }
-}
-
-/// At once or not at all: somebody else may be at it too.
-fn write(path: &Path, content: &[u8]) -> Result<()> {
-    let half = path.with_extension(std::process::id().to_string());
-    fs::write(&half, content).map_err(Error::file(&half))?;
-    fs::rename(&half, path).map_err(Error::file(path))
 }
 
 #[cfg(test)]

@@ -389,10 +389,8 @@ impl Machine {
         if let Some(images) = built
             .as_ref()
             .filter(|_| self.has_python && self.has_heap_layout)
-            && let Some(layout) = heap_layout::current(images)?
         {
-            self.tree
-                .insert(heap_layout::PATH, Node::File(0o444, layout));
+            heap_layout::ship(images, &mut self.tree)?;
         }
         if let Some(images) = &built
             && self.has_template
