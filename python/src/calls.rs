@@ -497,7 +497,7 @@ pub(crate) mod _calls {
         Ok(vm.ctx.new_bytes(bytes))
     }
 
-    /// The heap's profile (`allocator/layout.rs`), where copies of the process wrote at these
+    /// The heap's profile (`allocator/layout`), where copies of the process wrote at these
     /// addresses that recorded its blocks; empty where that was not this one's maker.
     #[pyfunction]
     fn heap_profile(writes: PyBytesRef, vm: &VirtualMachine) -> PyRef<PyBytes> {

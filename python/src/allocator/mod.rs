@@ -61,35 +61,32 @@ pub(crate) unsafe fn unmap(address: *mut u8, size: usize) {
     unsafe { libc::munmap(address.cast(), whole_pages(size)) };
 }
 
+/// A block: a mapping, one of the arena, or what `system` gives. The first two are zeros, as
+/// nothing of the arena is used twice.
+#[inline]
+fn allocate(layout: Layout, system: impl FnOnce() -> *mut u8) -> *mut u8 {
+    if is_mapped(layout) {
+        return map(layout.size());
+    }
+    layout::placed(layout).unwrap_or_else(|| {
+        let block = system();
+        layout::note(block, layout.size());
+        block
+    })
+}
+
 // SAFETY: each block comes from exactly one of two allocators, and `is_mapped` of its
 // layout says from which, on every call; both give distinct blocks of at least the size and
 // alignment asked for (a page's for mappings).
 unsafe impl GlobalAlloc for PageAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if is_mapped(layout) {
-            return map(layout.size());
-        }
-        if let Some(block) = layout::placed(layout) {
-            return block;
-        }
         // SAFETY: the caller's promise about `layout`.
-        let block = unsafe { System.alloc(layout) };
-        layout::note(block, layout.size());
-        block
+        allocate(layout, || unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if is_mapped(layout) {
-            return map(layout.size());
-        }
-        // Of the arena nothing was used before: it is zeros.
-        if let Some(block) = layout::placed(layout) {
-            return block;
-        }
-        // SAFETY: the caller's promise about `layout`.
-        let block = unsafe { System.alloc_zeroed(layout) };
-        layout::note(block, layout.size());
-        block
+        // SAFETY: as above.
+        allocate(layout, || unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {

@@ -25,9 +25,9 @@ unsafe extern "C" {
 }
 
 /// Makes the arena for these places; false where there is no memory for it.
-pub(super) fn reserve(places: &[Place]) -> bool {
+pub(super) fn reserve(places: Vec<Place>) -> bool {
     let (start, size) = map_arena();
-    if start == 0 || PLACES.set(places.to_vec()).is_err() {
+    if start == 0 || PLACES.set(places).is_err() {
         return false;
     }
     START.store(start, Ordering::Relaxed);

@@ -60,13 +60,11 @@ pub(crate) fn begin() {
         Some(seed) => seed
             .parse()
             .ok()
-            .filter(|_| record::reserve())
-            .map(|seed| (seed, RECORDING)),
+            .and_then(|seed| record::reserve().then_some((seed, RECORDING))),
         None => std::fs::read(wish)
             .ok()
             .and_then(|bytes| profile::read(&bytes))
-            .filter(|(_, places)| arena::reserve(places))
-            .map(|(seed, _)| (seed, PLACING)),
+            .and_then(|(seed, places)| arena::reserve(places).then_some((seed, PLACING))),
     };
     if let Some((seed, mode)) = begun {
         let _ = SEED.set(seed);
