@@ -432,7 +432,7 @@ pub(crate) mod _calls {
         Ok(started(made, vm))
     }
 
-    /// Spawns a process that runs another program.
+    /// Spawns a process that runs another program, at the same addresses each time.
     #[pyfunction]
     fn spawn_program(
         arguments: Vec<PyBytesRef>,
@@ -463,6 +463,7 @@ pub(crate) mod _calls {
             // A clone, maybe of one of several threads: nothing but the next call is safe.
             // SAFETY: strings and arrays end with a null, and live until then.
             unsafe {
+                libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong);
                 libc::execve(program.as_ptr(), argv.as_ptr(), envp.as_ptr());
                 libc::_exit(127);
             }

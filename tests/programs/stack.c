@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
 #include <unistd.h>
 
 #include "names.h"
@@ -111,23 +113,60 @@ static int start_again(char *const *arguments, char *const *variables)
     return status;
 }
 
+/* What the program writes that is started again with this one argument. */
+static void ask(const char *what, void *to, size_t size)
+{
+    int ends[2];
+    if (pipe(ends))
+        exit(1);
+    if (fork() == 0) {
+        dup2(ends[1], 1);
+        execl("/proc/self/exe", "stack", what, NULL);
+        _exit(1);
+    }
+    wait(NULL);
+    if (read(ends[0], to, size) != (ssize_t)size)
+        exit(1);
+}
+
 static void differs_from_start_to_start(void)
 {
     char bytes[2][16];
-    for (int i = 0; i < 2; i++) {
-        int ends[2];
-        if (pipe(ends))
-            exit(1);
-        if (fork() == 0) {
-            dup2(ends[1], 1);
-            execl("/proc/self/exe", "stack", "random", NULL);
-            _exit(1);
-        }
-        wait(NULL);
-        if (read(ends[0], bytes[i], 16) != 16)
-            exit(1);
-    }
+    for (int i = 0; i < 2; i++)
+        ask("random", bytes[i], 16);
     printf("AT_RANDOM differs from start to start: %s\n", yes(memcmp(bytes[0], bytes[1], 16)));
+}
+
+/* The break, the stack, a mapping, and what kind of process it is. */
+struct addresses {
+    uintptr_t heap, stack, mapping;
+    int personality;
+};
+
+static int tell_addresses(void)
+{
+    struct addresses found = {(uintptr_t)sbrk(0), (uintptr_t)&found, 0, personality(0xffffffff)};
+    found.mapping = (uintptr_t)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return fwrite(&found, sizeof found, 1, stdout) != 1;
+}
+
+static void addresses_differ_unless_asked_for(void)
+{
+    for (int fixed = 0; fixed <= ADDR_NO_RANDOMIZE; fixed += ADDR_NO_RANDOMIZE) {
+        struct addresses first, other;
+        int before = personality(fixed);
+        ask("addresses", &first, sizeof first);
+        int differ = 0;
+        /* Once they may be drawn alike. */
+        for (int i = 0; i < 5; i++) {
+            ask("addresses", &other, sizeof other);
+            differ |= (first.heap != other.heap) | (first.stack != other.stack) << 1 |
+                      (first.mapping != other.mapping) << 2;
+        }
+        printf("personality %x after %x, %x in a program; what differs: %x\n", fixed, before,
+               first.personality, differ);
+    }
+    printf("and back: %x\n", personality(0));
 }
 
 int main(int count, char **arguments)
@@ -135,6 +174,8 @@ int main(int count, char **arguments)
     find_auxiliary();
     if (count > 1 && strcmp(arguments[1], "random") == 0)
         return fwrite((char *)value(AT_RANDOM), 1, 16, stdout) != 16;
+    if (count > 1 && strcmp(arguments[1], "addresses") == 0)
+        return tell_addresses();
     vectors(arguments);
     auxiliaries();
     image();
@@ -172,5 +213,6 @@ int main(int count, char **arguments)
         many[i] = text;
     start_again(many, none);
     differs_from_start_to_start();
+    addresses_differ_unless_asked_for();
     return 0;
 }

@@ -50,6 +50,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_getpid => Ok(task::current_process().id() as usize),
         linux::__NR_gettid => Ok(task::current().id() as usize),
         linux::__NR_getppid => Ok(task::current().process().parent_id() as usize),
+        linux::__NR_personality => personality(args),
         linux::__NR_exit => {
             let process = task::current_process();
             if process.threads().len() == 1 {
@@ -80,6 +81,20 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_setsid => setsid(),
         _ => return None,
     })
+}
+
+/// `personality(2)`: whether programs are loaded at addresses drawn at random. There are no
+/// other personalities here.
+fn personality([wanted, ..]: [usize; 6]) -> Result<usize> {
+    const ASK: u32 = u32::MAX;
+    const FIXED_LAYOUT: u32 = 0x4_0000; // ADDR_NO_RANDOMIZE
+    let process = task::current_process();
+    let was_fixed = match wanted as u32 {
+        ASK => process.has_fixed_layout(),
+        wanted if wanted & !FIXED_LAYOUT == 0 => process.set_fixed_layout(wanted != 0),
+        _ => return Err(Errno::EINVAL),
+    };
+    Ok(if was_fixed { FIXED_LAYOUT as usize } else { 0 })
 }
 
 fn clone_call(

@@ -24,6 +24,10 @@ use crate::memory::user::{Destination, USER_END};
 use crate::memory::{PAGE_SIZE, loaded};
 use crate::sync::InterruptsOff;
 
+/// What is used where nothing is drawn at random: the break is not right behind the program
+/// then, either.
+const FIXED_LAYOUT: [u64; 4] = [0, 0, 0x1000, 0];
+
 /// Where position-independent programs are put, less what is drawn at random.
 const RELOCATABLE_BASE: u64 = 0x5555_5555_4000;
 /// Where their interpreters are put.
@@ -177,7 +181,11 @@ fn open_program(
     Err(Errno::ELOOP)
 }
 
-fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Result<Image> {
+fn load(
+    call: &mut Call,
+    has_fixed_layout: bool,
+    open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>,
+) -> Result<Image> {
     let size: usize = call
         .arguments
         .iter()
@@ -192,10 +200,11 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
     let program_file = ElfFile::read(file, &start).map_err(|_| Errno::ENOEXEC)?;
     let interpreter = program_file.interpreter(open)?;
     let elf = &program_file.elf;
-    let mut random = [0_u64; 3];
-    for word in &mut random {
-        *word = entropy::word();
-    }
+    let random = if has_fixed_layout {
+        FIXED_LAYOUT
+    } else {
+        [(); 4].map(|()| entropy::word())
+    };
     let space = AddressSpace::new(random[0] as usize)?;
     let base = if elf.is_relocatable {
         RELOCATABLE_BASE + (random[1] & 0xfff_ffff) * PAGE_SIZE as u64
@@ -216,8 +225,13 @@ fn load(call: &mut Call, open: &dyn Fn(&[u8]) -> Result<Arc<OpenFile>>) -> Resul
         entry = interpreter.elf.entry.wrapping_add(offset);
     }
     space.set_break_start(end.max(LOWEST) + (random[2] as usize % 0x2000) * PAGE_SIZE);
-    let (stack_pointer, mut program) =
-        build_stack(&space, call, elf, base, interpreter_base, entry, &script)?;
+    let addresses = Addresses {
+        base,
+        interpreter_base,
+        entry,
+        stack_top: STACK_TOP - (random[3] as usize % 0x800) * PAGE_SIZE,
+    };
+    let (stack_pointer, mut program) = build_stack(&space, call, elf, &addresses, &script)?;
     if entry as usize >= USER_END {
         return Err(Errno::ENOEXEC);
     }
@@ -317,6 +331,18 @@ fn write_remote(space: &AddressSpace, address: usize, bytes: &[u8]) -> Result<()
     Ok(())
 }
 
+/// Where a program was put.
+struct Addresses {
+    /// What is added to its own addresses.
+    base: u64,
+    /// The same for its interpreter; 0: it has none.
+    interpreter_base: u64,
+    /// Where it begins.
+    entry: u64,
+    /// Where its stack ends.
+    stack_top: usize,
+}
+
 /// The initial stack: strings at the top, below them the auxiliary vector, the
 /// environment's and the arguments' pointers, and the count of arguments. With it, what
 /// `/proc` tells of them.
@@ -324,13 +350,15 @@ fn build_stack(
     space: &AddressSpace,
     call: &Call,
     elf: &Elf,
-    base: u64,
-    interpreter_base: u64,
-    entry: u64,
+    addresses: &Addresses,
     script: &[u8],
 ) -> Result<(u64, Program)> {
-    let random = entropy::word() as usize;
-    let top = STACK_TOP - (random % 0x800) * PAGE_SIZE;
+    let &Addresses {
+        base,
+        interpreter_base,
+        entry,
+        stack_top: top,
+    } = addresses;
     let size: usize = call
         .arguments
         .iter()
@@ -472,9 +500,10 @@ crate::counters! {
 /// Those of execve(2); the old program then goes on.
 pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
     let script_name = base_name(&call.path).to_vec();
-    let image = load(&mut call, &|path| fs::open_for_exec(path))?;
     let thread = super::current();
     let process = thread.process();
+    let open = |path: &[u8]| fs::open_for_exec(path);
+    let image = load(&mut call, process.has_fixed_layout(), &open)?;
     // What other processes share stays theirs: closing below must not reach it.
     let old_files = process.files();
     let own_files = old_files
@@ -573,7 +602,8 @@ pub struct Surroundings<A> {
 #[inline(never)]
 pub fn start_first(mut call: Call, around: Surroundings<impl FnOnce(u32)>) -> Result<()> {
     let base = fs::kernel_base()?;
-    let image = load(&mut call, &|path| fs::open_for_exec_from(&base, path))?;
+    let open = |path: &[u8]| fs::open_for_exec_from(&base, path);
+    let image = load(&mut call, false, &open)?;
     let registers = Registers {
         frame: user_frame(&image),
         fpu: FpuState::new(),

@@ -117,6 +117,8 @@ pub struct Process {
     pub(super) real_timer: IrqLock<Option<Arc<super::signal::timers::IntervalTimer>>>,
     /// Whether it has called `execve` since it was forked.
     pub(super) has_executed: AtomicBool,
+    /// Whether the programs that it executes are loaded where they always are.
+    has_fixed_layout: AtomicBool,
     /// Id of the thread whose `execve` ends all others; 0: none.
     pub(super) exec_owner: AtomicU32,
     spawned: Once<Box<Spawned>>,
@@ -295,6 +297,7 @@ impl Process {
             cpu_timers: CpuTimers::new(),
             real_timer: IrqLock::new(None),
             has_executed: AtomicBool::new(false),
+            has_fixed_layout: AtomicBool::new(false),
             exec_owner: AtomicU32::new(0),
             spawned: Once::new(),
             account: Once::new(),
@@ -491,6 +494,7 @@ impl Process {
 
     pub(super) fn copy_attributes(&self, from: &Self) {
         self.set_credentials(from.credentials());
+        self.set_fixed_layout(from.has_fixed_layout());
         let limits = *from.limits.lock();
         *self.limits.lock() = limits;
         let (soft, hard) = limits[linux::RLIMIT_CPU as usize];
@@ -599,6 +603,18 @@ impl Process {
     #[must_use]
     pub fn has_executed(&self) -> bool {
         self.has_executed.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is drawn at random about the addresses of what it executes
+    /// (`ADDR_NO_RANDOMIZE`).
+    #[must_use]
+    pub fn has_fixed_layout(&self) -> bool {
+        self.has_fixed_layout.load(Ordering::Relaxed)
+    }
+
+    /// Sets that; what was the case before.
+    pub fn set_fixed_layout(&self, is_fixed: bool) -> bool {
+        self.has_fixed_layout.swap(is_fixed, Ordering::Relaxed)
     }
 
     /// Nanoseconds that its threads have run, now.

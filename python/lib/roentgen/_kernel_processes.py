@@ -94,7 +94,8 @@ def prepare_system_template() -> None:
 def start_template(layout: str = HEAP_LAYOUT) -> int:
     """Start an interpreter that is frozen before it looks at what it is to do.
 
-    :param layout: the file with the layout of its heap, or ``record:SEED``.
+    :param layout: the file with the layout of its heap, or what :mod:`roentgen._heap_layout`
+        wants instead.
     """
     from ._process import Process
 

@@ -68,11 +68,11 @@ fn allocate(layout: Layout, system: impl FnOnce() -> *mut u8) -> *mut u8 {
     if is_mapped(layout) {
         return map(layout.size());
     }
-    layout::placed(layout).unwrap_or_else(|| {
-        let block = system();
-        layout::note(block, layout.size());
-        block
-    })
+    if layout::is_numbering() {
+        layout::allocate(layout, system)
+    } else {
+        system()
+    }
 }
 
 // SAFETY: each block comes from exactly one of two allocators, and `is_mapped` of its
@@ -93,9 +93,14 @@ unsafe impl GlobalAlloc for PageAllocator {
         if is_mapped(layout) {
             // SAFETY: a block of such a layout is a mapping of that size.
             unsafe { unmap(block, layout.size()) };
-        } else if !layout::is_placed(block) {
-            // SAFETY: any other block is the system allocator's.
-            unsafe { System.dealloc(block, layout) }
+            return;
+        }
+        // SAFETY: every other block, and what stands in for one, is the system allocator's.
+        let system = |block| unsafe { System.dealloc(block, layout) };
+        if layout::is_numbering() || layout::is_placed(block) {
+            layout::release(block, system);
+        } else {
+            system(block);
         }
     }
 
@@ -104,11 +109,9 @@ unsafe impl GlobalAlloc for PageAllocator {
         // when rounded up to the alignment.
         let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (is_mapped(layout), is_mapped(wanted)) {
-            (false, false) if !layout::is_placed(block) && !layout::is_placing() => {
+            (false, false) if !layout::is_placed(block) && !layout::is_numbering() => {
                 // SAFETY: such a block is the system allocator's, and stays its.
-                let new = unsafe { System.realloc(block, layout, size) };
-                layout::note(new, size);
-                new
+                unsafe { System.realloc(block, layout, size) }
             }
             (true, true) => {
                 let (old, new) = (whole_pages(layout.size()), whole_pages(size));

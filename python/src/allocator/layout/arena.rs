@@ -1,8 +1,11 @@
 //! The arena: memory in which the blocks of a profile have their places.
+//!
+//! Each has a stand-in in the system's heap as long as the interpreter starts: so all other
+//! blocks lie where they lay when the profile was learnt.
 
 use std::alloc::Layout;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::profile::{Place, UNIT};
 use crate::allocator::{PAGE, map};
@@ -15,24 +18,48 @@ const LEAST: usize = 512 << 10;
 /// Its address, and its bytes.
 static START: AtomicUsize = AtomicUsize::new(0);
 static SIZE: AtomicUsize = AtomicUsize::new(0);
+/// What is behind this is taken, by blocks [aside].
+static END: AtomicUsize = AtomicUsize::new(0);
 
-/// The places, by number.
-static PLACES: OnceLock<Vec<Place>> = OnceLock::new();
+/// The places by number, each with the block of the system's heap that it stands for.
+static PLACES: OnceLock<Vec<(Place, AtomicPtr<u8>)>> = OnceLock::new();
 
 unsafe extern "C" {
     /// The linker's: here the program's data ends.
     static _end: u8;
 }
 
-/// Makes the arena for these places; false where there is no memory for it.
-pub(super) fn reserve(places: Vec<Place>) -> bool {
+/// Makes the arena; false where there is no memory for it.
+pub(super) fn reserve() -> bool {
     let (start, size) = map_arena();
-    if start == 0 || PLACES.set(places).is_err() {
-        return false;
-    }
     START.store(start, Ordering::Relaxed);
     SIZE.store(size, Ordering::Relaxed);
-    true
+    END.store(size, Ordering::Relaxed);
+    start != 0
+}
+
+/// Sets the places. False where they are too many.
+pub(super) fn set(places: Vec<Place>) -> bool {
+    let places: Vec<_> = places
+        .into_iter()
+        .map(|place| (place, AtomicPtr::default()))
+        .collect();
+    let ends = places
+        .iter()
+        .map(|(place, _)| place.offset as usize + place.size as usize);
+    let fits = ends.max().unwrap_or(0) <= END.load(Ordering::Relaxed);
+    fits && PLACES.set(places).is_ok()
+}
+
+/// A block at the arena's end, for whoever is to leave the system's heap as it is. It is given
+/// back to nobody.
+pub(super) fn aside(layout: Layout) -> Option<*mut u8> {
+    let end = END.load(Ordering::Relaxed).checked_sub(layout.size())?;
+    let end = end & !(layout.align().max(UNIT) - 1);
+    END.store(end, Ordering::Relaxed);
+    Some(std::ptr::with_exposed_provenance_mut(
+        START.load(Ordering::Relaxed) + end,
+    ))
 }
 
 /// Address and size: what the page table of the end of the program's data has left, since
@@ -60,22 +87,28 @@ fn map_arena() -> (usize, usize) {
 }
 
 /// The place of the block with this number, where it has one that is large enough. No number
-/// comes twice.
-pub(super) fn block(number: u32, layout: Layout) -> Option<*mut u8> {
+/// comes twice. `stand_in` is what the system's heap gave for it.
+pub(super) fn block(number: u32, layout: Layout, stand_in: *mut u8) -> Option<*mut u8> {
     let places = PLACES.get()?;
-    let index = places.binary_search_by_key(&number, |place| place.number);
-    let place = places[index.ok()?];
-    let end = place.offset as usize + place.size as usize;
-    let fits = layout.size() <= place.size as usize
-        && layout.align() <= UNIT
-        && end <= SIZE.load(Ordering::Relaxed);
+    let index = places.binary_search_by_key(&number, |(place, _)| place.number);
+    let (place, kept) = &places[index.ok()?];
+    let fits = layout.size() <= place.size as usize && layout.align() <= UNIT;
     fits.then(|| {
+        kept.store(stand_in, Ordering::Relaxed);
         let address = START.load(Ordering::Relaxed) + place.offset as usize;
         std::ptr::with_exposed_provenance_mut(address)
     })
 }
 
-/// Whether a block lies in the arena. It is given back to nobody.
+/// What the system's heap gave for a block of the arena.
+pub(super) fn stand_in(block: *mut u8) -> Option<*mut u8> {
+    let offset = block.addr() - START.load(Ordering::Relaxed);
+    let mut places = PLACES.get()?.iter();
+    let (_, kept) = places.find(|(place, _)| place.offset as usize == offset)?;
+    Some(kept.load(Ordering::Relaxed)).filter(|block| !block.is_null())
+}
+
+/// Whether a block lies in the arena. Its place is given back to nobody.
 #[inline]
 pub(in crate::allocator) fn is_placed(block: *mut u8) -> bool {
     let start = START.load(Ordering::Relaxed);

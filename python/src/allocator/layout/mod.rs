@@ -25,14 +25,14 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 pub(super) use arena::is_placed;
 pub(crate) use record::profile;
 
-/// Nothing is numbered.
-const OFF: u8 = 0;
-/// Blocks are numbered, and where they lie is kept.
-const RECORDING: u8 = 1;
-/// Blocks are numbered, and some are placed.
-const PLACING: u8 = 2;
+/// What is done with blocks, as bits: they are given their places in the arena.
+const PLACING: u8 = 1;
+/// Where they lie is kept.
+const RECORDING: u8 = 2;
+/// All lie aside, at the arena's end.
+const ASIDE: u8 = 4;
 
-static MODE: AtomicU8 = AtomicU8::new(OFF);
+static MODE: AtomicU8 = AtomicU8::new(0);
 
 /// Sizes that are told apart, in units of eight bytes; larger ones are the last.
 const SIZES: usize = 1 << 10;
@@ -41,7 +41,8 @@ static NEXT: [AtomicU32; SIZES] = [const { AtomicU32::new(0) }; SIZES];
 /// A block's number is that of its size times this, and its own behind it.
 const EACH: u32 = u32::MAX / SIZES as u32 + 1;
 
-/// Environment variable: `record:SEED`, or the profile's file.
+/// Environment variable: the profile's file, `record:SEED`, or `again:` and the file of a profile
+/// that is to be tried and recorded.
 const VARIABLE: &CStr = c"ROENTGEN_HEAP_LAYOUT";
 
 /// The seed of the interpreter's hashes: the order of its allocations depends on it.
@@ -56,23 +57,38 @@ pub(crate) fn begin() {
     }
     // SAFETY: a string of the environment.
     let wish = unsafe { CStr::from_ptr(wish) }.to_str().unwrap_or_default();
-    let begun = match wish.strip_prefix("record:") {
-        Some(seed) => seed
-            .parse()
-            .ok()
-            .and_then(|seed| record::reserve().then_some((seed, RECORDING))),
-        None => std::fs::read(wish)
-            .ok()
-            .and_then(|bytes| profile::read(&bytes))
-            .and_then(|(seed, places)| arena::reserve(places).then_some((seed, PLACING))),
+    let begun = if let Some(seed) = wish.strip_prefix("record:") {
+        seed.parse().ok().map(|seed| (seed, RECORDING))
+    } else if let Some(path) = wish.strip_prefix("again:") {
+        place(path).map(|seed| (seed, PLACING | RECORDING))
+    } else {
+        place(wish).map(|seed| (seed, PLACING))
     };
+    let begun = begun.filter(|(_, mode)| mode & RECORDING == 0 || record::reserve());
     if let Some((seed, mode)) = begun {
         let _ = SEED.set(seed);
         MODE.store(mode, Ordering::Release);
     }
-    // Not for those that this process starts.
-    // SAFETY: there is one thread yet.
-    unsafe { libc::unsetenv(VARIABLE.as_ptr()) };
+    // Neither is for those that this process starts: nor are the addresses, see `spawn_program`.
+    // SAFETY: there is one thread yet, and takes a number.
+    unsafe {
+        libc::unsetenv(VARIABLE.as_ptr());
+        libc::personality(0);
+    }
+}
+
+/// Makes the arena that a profile's file asks for; the profile's seed.
+fn place(path: &str) -> Option<u32> {
+    if !arena::reserve() {
+        return None;
+    }
+    MODE.store(ASIDE, Ordering::Relaxed);
+    let seed = std::fs::read(path)
+        .ok()
+        .and_then(|bytes| profile::read(&bytes))
+        .and_then(|(seed, places)| arena::set(places).then_some(seed));
+    MODE.store(0, Ordering::Relaxed);
+    seed
 }
 
 /// The seed of hashes of an interpreter whose heap is recorded or laid out.
@@ -82,37 +98,53 @@ pub(crate) fn hash_seed() -> Option<u32> {
 
 /// Nothing is numbered any more. What is in the arena stays there.
 pub(crate) fn stop() {
-    MODE.store(OFF, Ordering::Relaxed);
+    MODE.store(0, Ordering::Relaxed);
 }
 
-/// Whether blocks are placed, so that each one that grows may be wanted.
+/// Whether each block has a number, so that one that grows is a new one.
 #[inline]
-pub(super) fn is_placing() -> bool {
-    MODE.load(Ordering::Relaxed) == PLACING
+pub(super) fn is_numbering() -> bool {
+    MODE.load(Ordering::Relaxed) != 0
 }
 
-/// A block of the arena for the next allocation, where it is to lie there.
-#[inline]
-pub(super) fn placed(layout: Layout) -> Option<*mut u8> {
-    if is_placing() {
-        next_number(layout.size()).and_then(|number| arena::block(number, layout))
-    } else {
-        None
+/// The block for an allocation: what `system` gives, or one of the arena, where its number has
+/// a place there.
+#[cold]
+pub(super) fn allocate(layout: Layout, system: impl FnOnce() -> *mut u8) -> *mut u8 {
+    let mode = MODE.load(Ordering::Relaxed);
+    if mode == ASIDE {
+        return arena::aside(layout).unwrap_or_else(system);
     }
+    let block = system();
+    let Some(number) = next_number(layout.size()).filter(|_| !block.is_null()) else {
+        return block;
+    };
+    let placed = (mode & PLACING != 0).then(|| arena::block(number, layout, block));
+    let block = placed.flatten().unwrap_or(block);
+    if mode & RECORDING != 0 {
+        record::note(block, layout.size(), number);
+    }
+    block
 }
 
-/// Keeps where a block was allocated.
-#[inline]
-pub(super) fn note(block: *mut u8, size: usize) {
-    if MODE.load(Ordering::Relaxed) == RECORDING
-        && let Some(number) = next_number(size)
+/// Gives back a block: to `system`, and of one of the arena its stand-in, while others are to
+/// lie where it lay.
+#[cold]
+pub(super) fn release(block: *mut u8, system: impl FnOnce(*mut u8)) {
+    let mode = MODE.load(Ordering::Relaxed);
+    if mode & RECORDING != 0 {
+        record::note_freed(block);
+    }
+    if !is_placed(block) {
+        system(block);
+    } else if mode & PLACING != 0
+        && let Some(stand_in) = arena::stand_in(block)
     {
-        record::note(block, size, number);
+        system(stand_in);
     }
 }
 
 /// The number of the next block of this size, as long as there are any.
-#[cold]
 fn next_number(size: usize) -> Option<u32> {
     let class = (size / 8).min(SIZES - 1);
     let own = NEXT[class].fetch_add(1, Ordering::Relaxed);

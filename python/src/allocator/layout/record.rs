@@ -1,4 +1,4 @@
-//! The record: where each block of a starting interpreter was allocated.
+//! The record: where each block of a starting interpreter was allocated, and which were freed.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ const MOST: usize = 1 << 22;
 static BLOCKS: AtomicPtr<Block> = AtomicPtr::new(std::ptr::null_mut());
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// A block that was allocated.
+/// A block that was allocated; one of no bytes: one that was freed there.
 #[derive(Clone, Copy)]
 struct Block {
     address: usize,
@@ -24,6 +24,11 @@ pub(super) fn reserve() -> bool {
     let blocks = map(MOST * size_of::<Block>());
     BLOCKS.store(blocks.cast(), Ordering::Relaxed);
     !blocks.is_null()
+}
+
+/// Keeps that a block was freed: who has its memory then, has no number.
+pub(super) fn note_freed(block: *mut u8) {
+    note(block, 0, 0);
 }
 
 /// Keeps a block.
@@ -82,8 +87,15 @@ mod tests {
             size,
             number,
         };
-        let blocks = [block(100, 20, 1), block(200, 50, 2), block(100, 10, 3)];
-        let addresses = [99, 100, 109, 110, 200, 249, 249, 250];
+        let freed = block(300, 0, 0);
+        let blocks = [
+            block(100, 20, 1),
+            block(200, 50, 2),
+            block(100, 10, 3),
+            block(300, 9, 4),
+            freed,
+        ];
+        let addresses = [99, 100, 109, 110, 200, 249, 249, 250, 300, 301];
         let places = written(&blocks, &addresses).places();
         let found: Vec<_> = places
             .iter()
