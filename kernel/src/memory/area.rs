@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bitflags::bitflags;
+use formats::gaps::Gaps;
 
 use super::PAGE_SIZE;
 use super::object::MemoryObject;
@@ -122,6 +123,7 @@ impl Area {
 #[derive(Clone, Default)]
 pub struct AreaMap {
     areas: BTreeMap<usize, Area>,
+    gaps: Gaps,
     total: usize,
     data: usize,
 }
@@ -259,6 +261,12 @@ impl AreaMap {
                 self.data -= bytes;
             }
         }
+        if !removed.is_empty() {
+            let start = self.below(range.start).map_or(0, |area| area.end);
+            let end = self.at_or_above(range.start);
+            self.gaps
+                .freed(start..end.map_or(usize::MAX, |area| area.start));
+        }
         removed
     }
 
@@ -278,17 +286,12 @@ impl AreaMap {
 
     /// The highest free range of `length` bytes within `[lowest, highest)`.
     #[must_use]
-    pub fn find_gap(&self, length: usize, lowest: usize, highest: usize) -> Option<usize> {
-        let mut top = highest;
-        for area in self.areas.range(..highest).rev().map(|(_, area)| area) {
-            if area.end <= top && top - area.end >= length {
-                break;
-            }
-            top = top.min(area.start);
-            if top < lowest {
-                return None;
-            }
-        }
-        top.checked_sub(length).filter(|start| *start >= lowest)
+    pub fn find_gap(&mut self, length: usize, lowest: usize, highest: usize) -> Option<usize> {
+        let areas = &self.areas;
+        let below = |top| {
+            let areas = areas.range(..top).rev();
+            areas.map(|(start, area)| *start..area.end)
+        };
+        self.gaps.find(below, length, lowest, highest)
     }
 }

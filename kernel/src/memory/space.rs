@@ -470,11 +470,7 @@ impl AddressSpace {
                 range
             }
             None => {
-                let top = layout.mmap_top;
-                let start = layout
-                    .areas
-                    .find_gap(new_length, LOWEST, top)
-                    .ok_or(Errno::ENOMEM)?;
+                let start = layout.find_gap(new_length)?;
                 start..start + new_length
             }
         };
@@ -829,12 +825,16 @@ impl Layout {
         Arc::make_mut(&mut self.areas)
     }
 
-    fn place(&self, request: &Request, length: usize) -> Result<usize> {
+    /// The highest free addresses for so many bytes.
+    pub(super) fn find_gap(&mut self, length: usize) -> Result<usize> {
+        let top = self.mmap_top;
+        let gap = self.areas_mut().find_gap(length, LOWEST, top);
+        gap.ok_or(Errno::ENOMEM)
+    }
+
+    fn place(&mut self, request: &Request, length: usize) -> Result<usize> {
         let Some(at) = request.at else {
-            return self
-                .areas
-                .find_gap(length, LOWEST, self.mmap_top)
-                .ok_or(Errno::ENOMEM);
+            return self.find_gap(length);
         };
         if request.placement == Placement::Hint {
             let at = at / PAGE_SIZE * PAGE_SIZE;
@@ -844,10 +844,7 @@ impl Layout {
             {
                 return Ok(at);
             }
-            return self
-                .areas
-                .find_gap(length, LOWEST, self.mmap_top)
-                .ok_or(Errno::ENOMEM);
+            return self.find_gap(length);
         }
         if !at.is_multiple_of(PAGE_SIZE) {
             return Err(Errno::EINVAL);

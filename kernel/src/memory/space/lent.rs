@@ -13,7 +13,7 @@ use super::super::frame::{Frame, FrameUse, OutOfMemory};
 use super::super::tables::Gather;
 use super::super::tables::lent::{LeafTable, Lent, SPAN};
 use super::super::{PAGE_SIZE, frame, pressure};
-use super::{AddressSpace, LOWEST, Layout, page_range, page_up};
+use super::{AddressSpace, Layout, page_range, page_up};
 use crate::errno::{Errno, Result};
 
 crate::counters! {
@@ -82,9 +82,7 @@ impl AddressSpace {
         let spanned = pages.tables.len() * SPAN;
         let mut layout = self.layout.lock();
         let start = layout
-            .areas
-            .find_gap(spanned + SPAN - PAGE_SIZE, LOWEST, layout.mmap_top)
-            .ok_or(Errno::ENOMEM)?
+            .find_gap(spanned + SPAN - PAGE_SIZE)?
             .next_multiple_of(SPAN);
         let area = Area {
             start,
