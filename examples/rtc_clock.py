@@ -33,15 +33,16 @@ def main() -> None:
 
     def tick(count: int) -> None:
         now = time.monotonic()
-        out.send((count, clock.time(), roentgen.current_core(), os.getpid(), now), 0)
+        if count:
+            out.send((count, clock.time(), roentgen.current_core(), os.getpid(), now), 0)
 
     with (
         roentgen.spawn(busy, core=CORE) as loop,
-        clock.attach(tick, core=CORE) as line,
         clock.periodic(FREQUENCY),
+        clock.attach(tick, core=CORE) as line,
     ):
         total = 0
-        for _ in range(TICKS):
+        while total < TICKS:
             count, told, core, pid, now = said.receive(timeout=10)
             total += count
             print(f"{told}  tick {total}  core {core}  pid {pid}  {now:.3f} s", flush=True)

@@ -221,8 +221,6 @@ impl<P: Policy> System<P> {
     /// Puts a task into another core's inbox.
     fn post<T: Task>(&self, here: &Local<T>, target: usize, task: T, cores: &impl Cores<T>) {
         let shared = cores.shared(target);
-        // It does not wait for the end of a slice there.
-        let is_urgent = task.entity().class() == Class::Interrupt;
         shared.counts.queued.add(1);
         shared.add_load(1);
         shared.inbox.post(task);
@@ -230,7 +228,7 @@ impl<P: Policy> System<P> {
         fence(Ordering::SeqCst);
         // Both are asked: each notes that the other's interrupt is under way.
         let halts = self.idle.must_interrupt(target);
-        if (shared.must_interrupt() || halts || is_urgent) && !bugs::has(Bug::LostInterrupt) {
+        if (shared.must_interrupt() || halts) && !bugs::has(Bug::LostInterrupt) {
             cores.shared(here.id()).counts.interrupts_sent.add(1);
             cores.interrupt(target);
         }

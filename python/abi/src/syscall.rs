@@ -145,8 +145,8 @@ pub const RG_TRACE_WRITES: usize = BASE + 18;
 /// nanoseconds, 1,000,000 to 10,000,000,000 (see [`RG_LINE_WAIT`]).
 ///
 /// `read` waits for interrupts and gives their count since the last read, as 8 bytes; 0
-/// where some may have been lost while the line was masked, so that the device should be
-/// looked at. It can be polled. A level-triggered line is masked from its interrupt on until
+/// where some may have been lost before or while the line was masked, so that the device
+/// should be looked at. It can be polled. A level-triggered line is masked from its interrupt on until
 /// what was read is acknowledged: by the next `read`, by [`RG_LINE_WAIT`], or by a `write` of
 /// any 8 bytes. Other flags: `O_CLOEXEC`, `O_NONBLOCK`.
 ///

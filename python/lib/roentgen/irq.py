@@ -15,7 +15,7 @@ interrupts since it ran last::
 The routine is sent to the resident, as by :func:`roentgen.spawn`: what it changes is
 there, and what others should know of it goes through a channel. While it runs, a
 level-triggered line is masked. A count of 0 asks it to look at the device once: edges may
-have been lost while the line was masked.
+have been lost before it was attached, or while the line was masked.
 
 A line that interrupts more often than its ``rate``, or whose routine takes more than half
 of the time, is masked for a while, which :attr:`Counts.pauses` counts. A routine that

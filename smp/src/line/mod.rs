@@ -15,7 +15,7 @@
 //!   of the time at most, but for a [reserve](RESERVE): then the line pauses until that is
 //!   true again.
 //! - Edges that come while a line is masked are lost. So whoever serves an edge-triggered
-//!   line is told to look once, with a count of 0, after each pause.
+//!   line is told to look once, with a count of 0, at first and after each pause.
 //! - A run that is longer than the line's limit is an [overrun](Line::is_overrun).
 
 #[cfg(test)]
@@ -106,7 +106,7 @@ impl Line {
             in_window: 0,
             is_owed: false,
             paused_until: None,
-            must_look: false,
+            must_look: trigger == Trigger::Edge,
             run_began: None,
             credit: RESERVE.cast_signed(),
             credit_at: now,

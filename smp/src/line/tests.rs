@@ -239,6 +239,14 @@ fn an_edge_is_counted_and_goes_on() {
 }
 
 #[test]
+fn an_edge_may_have_come_before() {
+    let mut line = Line::new(Trigger::Edge, 100, LIMIT, 0);
+    assert_eq!(line.take(1), Some(0));
+    assert_eq!(line.take(2), None);
+    assert_eq!(Line::new(Trigger::Level, 100, LIMIT, 0).take(1), None);
+}
+
+#[test]
 fn a_storm_pauses_until_the_window_is_over_and_then_is_looked_at() {
     let mut line = Line::new(Trigger::Edge, 3, LIMIT, 0);
     line.interrupt(10);

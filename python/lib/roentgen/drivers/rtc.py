@@ -107,8 +107,8 @@ class Rtc:
         """Run a routine at each of its interrupts, after they were acknowledged.
 
         Options are those of :func:`roentgen.irq.attach`. It interrupts within
-        :meth:`periodic`. Meanwhile the routine's core alone should use the clock: index
-        and value are two accesses.
+        :meth:`periodic`. While the routine is attached nobody else should use the clock,
+        since index and value are two accesses: so attach within, and not around.
         """
         clock = self
 
