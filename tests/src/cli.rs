@@ -484,6 +484,18 @@ mod tests {
     }
 
     #[test]
+    fn a_second_serial_port_ends_in_a_file_or_a_socket() {
+        let other_end = |word| a_run(&["--serial2", word]).hardware.second_serial;
+        assert_eq!(other_end("out"), Some(SecondSerial::File("out".into())));
+        assert_eq!(
+            other_end("unix:/tmp/s"),
+            Some(SecondSerial::Socket("/tmp/s".into()))
+        );
+        assert!(parsed(&["--serial2", "unix:"]).is_err());
+        assert!(parsed(&["--serial2", "out", "--emu", "bochs"]).is_err());
+    }
+
+    #[test]
     fn the_first_program_ends_the_options_as_with_python() {
         let run = a_run(&["--smp", "4", "-u", "-c", "print(1)", "--smp", "9", "-x"]);
         assert_eq!(run.hardware.cores, 4);

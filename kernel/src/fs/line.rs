@@ -95,6 +95,8 @@ impl FileObject for LineFile {
             return Err(Errno::EFAULT);
         }
         self.attachment.acknowledge()?;
+        // Whoever served it does something else now.
+        task::current().stop_serving();
         Ok(SIZE)
     }
 

@@ -157,7 +157,7 @@ pub const RG_LINE: usize = BASE + 40;
 
 /// `line_wait(fd, timeout: u64) -> count`: as a `read`, by the thread that serves the line.
 /// When it is woken it runs ahead of everything else on its core that does not serve a line,
-/// until it calls again; it should be bound to the line's core. A server that does not call
+/// until it calls again, or acknowledges by a `write`; it should be bound to the line's core. A server that does not call
 /// again within the line's limit is killed, its process with it, and the line is taken away,
 /// which the log says.
 ///

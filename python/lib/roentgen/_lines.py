@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -36,7 +37,9 @@ def _serve(fd: int, fn: Callable[[int], object], reports: Sender) -> None:
                 raise
             fn(count)
     except BaseException as error:
-        # First of all the line: nobody serves it any more.
+        # First of all: nobody serves the line any more, and what follows is not urgent.
+        with contextlib.suppress(OSError):
+            os.write(fd, bytes(8))
         os.close(fd)
         fd = -1
         try:

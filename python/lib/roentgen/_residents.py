@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import _roentgen
+
 from ._errors import ChannelClosed, ProcessDied
 from ._process import Process
 from ._workers import Worker, value_of
@@ -97,8 +99,10 @@ def core(number: int) -> Resident:
     the caller is: for work that belongs to the core, or that keeps something warm.
     """
     global _residents
-    if not 0 <= number < (os.cpu_count() or 1):
-        raise ValueError(f"there is no core {number}: the last one is {(os.cpu_count() or 1) - 1}")
+    # Not `os.cpu_count`, which counts the cores that the caller may run on.
+    count = _roentgen.cpu_count()
+    if not 0 <= number < count:
+        raise ValueError(f"there is no core {number}: the last one is {count - 1}")
     with _residents_lock:
         if _residents[0] != os.getpid():
             # A clone of the caller has none yet.
