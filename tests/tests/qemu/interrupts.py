@@ -197,6 +197,33 @@ def level_storm():
     well("level: closed", not attached(3))
 
 
+def serve_no_more(ready):
+    fd = _roentgen.line(8, CORE, 0, 1000, 10**8)
+    _roentgen.line_wait(fd, None)
+    # The line is gone, and the thread still was told to serve it.
+    os.close(fd)
+    ready.send(1)
+    busy()
+
+
+def class_ends():
+    ready = roentgen.Channel(1)
+    process = roentgen.spawn(wait_for, ready.receiver, ready.sender, core=CORE)
+    io.grant(process)
+    ready.send(0)
+    time.sleep(0.5)
+    beside = roentgen.spawn(count_rounds, time.monotonic() + 0.5, core=CORE).result(10)
+    mine = [thread for thread in roentgen.ps() if thread.pid == process.pid]
+    well("class ends", mine[0].scheduling_class == "normal", mine)
+    well("class ends: others run", beside > 1000, beside)
+    process.kill()
+
+
+def wait_for(granted, ready):
+    granted.receive()
+    serve_no_more(ready)
+
+
 def polled():
     fd = _roentgen.line(8, 0, 0, 1000, 10**9)
     with select.epoll() as epoll, clock.periodic(64):
@@ -305,9 +332,7 @@ def hostile():
         halves = hpet.read32(0) | hpet.read32(4) << 32
         well("registers", whole == halves and 0 < whole >> 32 <= 100_000_000, whole)
         for offset, width in [(1, 4), (0x400, 1), (0x3FF, 2), (4, 8), (0, 3)]:
-            if not refused(
-                errno.EINVAL, lambda o=offset, w=width: os.pread(hpet.fileno(), w, o)
-            ):
+            if not refused(errno.EINVAL, lambda o=offset, w=width: os.pread(hpet.fileno(), w, o)):
                 well("hostile: access", False, offset, width)
     well("hostile", True)
     os.close(end)
@@ -322,6 +347,7 @@ for check in (
     killed,
     storm,
     level_storm,
+    class_ends,
     polled,
     permission,
     hostile,

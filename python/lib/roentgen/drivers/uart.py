@@ -204,9 +204,7 @@ class SerialPort:
         """
         end = None if timeout is None else time.monotonic() + timeout
         # The routine asks for no more interrupts when it has nothing more to send.
-        while (
-            self._ports.read8(_ENABLE) & _EMPTY or not self._ports.read8(_LINE_STATUS) & _IDLE
-        ):
+        while self._ports.read8(_ENABLE) & _EMPTY or not self._ports.read8(_LINE_STATUS) & _IDLE:
             self.line.check()
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError("what was written has not left")
