@@ -157,9 +157,9 @@ pub const RG_LINE: usize = BASE + 40;
 
 /// `line_wait(fd, timeout: u64) -> count`: as a `read`, by the thread that serves the line.
 /// When it is woken it runs ahead of everything else on its core that does not serve a line,
-/// until it calls again, or acknowledges by a `write`; it should be bound to the line's core. A server that does not call
-/// again within the line's limit is killed, its process with it, and the line is taken away,
-/// which the log says.
+/// until it calls again, or acknowledges by a `write`; it should be bound to the line's core.
+/// A server that does neither within the line's limit is killed, its process with it, and the
+/// line is taken away, which the log says.
 ///
 /// Errors: `EBADF`, `EINVAL` (no line), `ENODEV`, `ETIMEDOUT`, `EINTR`.
 pub const RG_LINE_WAIT: usize = BASE + 41;
