@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`boot`] | the entry, and what the boot loader says |
 //! | [`cpu`] | cores: bringing them up, traps, switching, stopping |
+//! | [`devices`] | interrupt lines, ports and registers that processes use themselves |
 //! | [`memory`] | frames, heap, page tables, address spaces, user copies |
 //! | [`message`] | what channels carry, and spawned processes are given |
 //! | [`sync`] | locks and waiting |
@@ -21,6 +22,7 @@ mod boot;
 mod console;
 mod counters;
 mod cpu;
+mod devices;
 mod entropy;
 mod errno;
 mod first_process;
@@ -133,6 +135,7 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
     log_memory(&boot, archive);
 
     let discovery = cpu::start::discover(&boot);
+    devices::init(&boot, &discovery);
     entropy::init();
     // SAFETY: the archive lies in reserved memory that the direct map reaches, and that
     // nobody writes.

@@ -12,6 +12,7 @@ mod calls;
 mod child;
 mod codec;
 mod descriptor;
+mod devices;
 mod entropy;
 mod linux;
 mod message;

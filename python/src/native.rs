@@ -6,6 +6,7 @@
     with(
         super::calls::_calls,
         super::descriptor::_descriptor,
+        super::devices::_devices,
         super::linux::_linux
     )
 )]
@@ -99,6 +100,12 @@ mod _roentgen {
     #[pyfunction]
     fn cores(vm: &VirtualMachine) -> PyResult<String> {
         text(syscall::RG_CORES, vm)
+    }
+
+    /// Every interrupt line that is or was served, as a table (`roentgen_abi::table::LINES`).
+    #[pyfunction]
+    fn lines(vm: &VirtualMachine) -> PyResult<String> {
+        text(syscall::RG_LINES, vm)
     }
 
     /// Every thread of every process, as a table (`roentgen_abi::table::THREADS`).

@@ -218,6 +218,11 @@ impl<T: Task> Local<T> {
         }
     }
 
+    /// Whether what runs began to in this class.
+    pub(crate) fn runs_as(&self, class: Class) -> bool {
+        self.running.is_some_and(|running| running.class == class)
+    }
+
     /// What runs stays for another slice.
     pub(crate) fn renew(&mut self, slice: u64, now: u64) {
         self.slice_end = now.saturating_add(slice);

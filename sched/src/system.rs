@@ -308,8 +308,10 @@ impl<P: Policy> System<P> {
     ) -> bool {
         let now = cores.now();
         let id = here.id();
-        let stays =
-            entity.may_run_on(id) && here.stays(now, cores.shared(id), Self::joins(id, cores));
+        // Whose class was changed while it ran competes in the new one.
+        let stays = entity.may_run_on(id)
+            && here.runs_as(entity.class())
+            && here.stays(now, cores.shared(id), Self::joins(id, cores));
         if stays {
             here.renew(self.slice(entity), now);
             // What was in the slot can be stolen now.

@@ -6,6 +6,7 @@
 //! | [`madt`] | the firmware's list of cores and interrupt controllers, read with suspicion |
 //! | [`apic`] | this core's local APIC: IPIs, end of interrupt, one-shot timer |
 //! | [`ioapic`] | device interrupts: I/O APICs, ISA overrides, the legacy PIC silenced |
+//! | [`line`] | a device interrupt line that a program serves: counts, masks, limits |
 //! | [`bringup`] | INIT-SIPI-SIPI for all cores at once, with a report |
 //! | [`clock`] | time-stamp counter calibration, tick conversion, warp check |
 //! | [`pcid`] | which address spaces a core's TLB remembers, and how one is entered |
@@ -30,6 +31,8 @@ pub mod apic;
 pub mod bringup;
 pub mod clock;
 pub mod ioapic;
+#[forbid(unsafe_code)]
+pub mod line;
 pub mod madt;
 #[forbid(unsafe_code)]
 pub mod pcid;

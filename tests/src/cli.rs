@@ -4,6 +4,7 @@
 //! `-` ends the options; everything after it is the program's own.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::bench::case::Kind;
 use crate::bench::{Depth, Request, Suite};
 use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
-use crate::machine::{Accelerator, Emulator, Hardware, bochs};
+use crate::machine::{Accelerator, Emulator, Hardware, SecondSerial, bochs};
 use crate::size;
 use crate::stress;
 use crate::stress::storm::{self, Storm};
@@ -93,6 +94,8 @@ pub const HELP: &str = "\
   --log FILE|-       the kernel's log (default: target/kernel.log)
   --timeout SECONDS  end the machine then, with status 124
   --no-template      start the interpreter from nothing, not from its saved template
+  --serial2 FILE     a second serial port, whose output goes to a file; unix:PATH: one whose
+                     other end is a Unix socket there (QEMU only)
   --gdb              wait for a debugger on port 1234
   --append WORDS     words for the kernel's command line
 
@@ -102,7 +105,7 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
 
   build --ship       the interpreter with link-time optimisation (20 minutes and more)
   test FILTER        only tests whose name has FILTER in it
-  bench NAME…        start, sched, pcid, process: measured, with --linux or --no-linux
+  bench NAME…        start, sched, pcid, process, irq: measured, with --linux or --no-linux
                      beside it, --quick (default: minutes) or --full (an hour), and with
                      --only wall, instructions or virtual figures of one kind
   stress NAME…       spawn, kills, memory, python: tried to break, for an hour, or with
@@ -291,6 +294,10 @@ fn run(words: Vec<OsString>) -> Result<Command> {
             }
             Long("timeout") => run.timeout = Some(seconds(&parser.value().map_err(wrong)?)?),
             Long("no-template") => run.has_template = false,
+            Long("serial2") => {
+                let other_end = parser.value().map_err(wrong)?;
+                run.hardware.second_serial = Some(second_serial(&other_end)?);
+            }
             Long("gdb") => run.hardware.is_debugged = true,
             Long("help") | Short('h') => return Ok(Command::Help),
             Short(
@@ -354,6 +361,9 @@ fn check(run: &Run) -> Result<()> {
         if hardware.is_debugged {
             return Err(usage("--gdb works with QEMU only".to_owned()));
         }
+        if hardware.second_serial.is_some() {
+            return Err(usage("--serial2 works with QEMU only".to_owned()));
+        }
         if hardware.cores > bochs::MOST_CORES {
             return Err(usage(format!(
                 "--smp {}: Bochs has at most {} cores",
@@ -392,6 +402,21 @@ fn cores(value: &OsStr) -> Result<u32> {
                 value.display()
             ))
         })
+}
+
+fn second_serial(value: &OsStr) -> Result<SecondSerial> {
+    let bytes = value.as_encoded_bytes();
+    let path = bytes.strip_prefix(b"unix:").unwrap_or(bytes);
+    if path.is_empty() {
+        return Err(usage("--serial2: a file, or unix:PATH".to_owned()));
+    }
+    let is_socket = path.len() < bytes.len();
+    let path = PathBuf::from(OsStr::from_bytes(path));
+    Ok(if is_socket {
+        SecondSerial::Socket(path)
+    } else {
+        SecondSerial::File(path)
+    })
 }
 
 fn memory(value: &OsStr) -> Result<u64> {
@@ -456,6 +481,18 @@ mod tests {
             Ok(Command::Run(run)) => *run,
             other => panic!("{words:?}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_second_serial_port_ends_in_a_file_or_a_socket() {
+        let other_end = |word| a_run(&["--serial2", word]).hardware.second_serial;
+        assert_eq!(other_end("out"), Some(SecondSerial::File("out".into())));
+        assert_eq!(
+            other_end("unix:/tmp/s"),
+            Some(SecondSerial::Socket("/tmp/s".into()))
+        );
+        assert!(parsed(&["--serial2", "unix:"]).is_err());
+        assert!(parsed(&["--serial2", "out", "--emu", "bochs"]).is_err());
     }
 
     #[test]

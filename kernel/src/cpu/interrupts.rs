@@ -7,6 +7,7 @@ use sched::counts::OwnCount;
 use smp::apic::{LocalApic, Timer, Vectors};
 
 use super::{Core, this};
+use crate::devices::lines;
 use crate::memory::{heap, tlb};
 use crate::sync::{InterruptsOff, IrqLock};
 use crate::task::check;
@@ -16,6 +17,9 @@ use crate::time::{self, Instant};
 pub const DEVICES: u8 = 0x30;
 /// Number of ISA lines.
 pub const DEVICE_LINES: u8 = 16;
+/// First vector of the lines that processes serve: global system interrupt n has vector
+/// `LINES + n`.
+pub const LINES: u8 = 0x40;
 /// Wakes a core: something is in its inbox, or a thread has to look at its signals.
 pub const WAKE: u8 = 0xf0;
 /// Asks a core to flush its TLB, or to give up its heap blocks.
@@ -23,6 +27,8 @@ pub const SHOOTDOWN: u8 = 0xf1;
 const TIMER: u8 = 0xf2;
 const ERROR: u8 = 0xfe;
 const SPURIOUS: u8 = 0xff;
+const SERVED_LINES: core::ops::Range<u8> = LINES..LINES + lines::COUNT as u8;
+const _: () = assert!(DEVICES + DEVICE_LINES <= LINES && SERVED_LINES.end <= WAKE);
 
 crate::counters! {
     /// Interrupts from devices.
@@ -133,6 +139,7 @@ pub fn arm_timer(off: &InterruptsOff) {
         time::next_deadline(off),
         core.scheduler.quantum_end(off),
         core.scheduler.cpu_timer_look(off),
+        lines::next_look(core.id),
     ];
     if let Some(deadline) = next.into_iter().flatten().min() {
         arm_timer_for(deadline, off);
@@ -182,6 +189,14 @@ pub(super) fn handle(vector: u8) {
         STRAY_INTERRUPTS.add(1);
         return;
     }
+    if SERVED_LINES.contains(&vector) {
+        // Before the end is told: what is level-triggered would fire again at once.
+        DEVICE_INTERRUPTS.add(1);
+        check::interrupted(core, &off);
+        lines::interrupt(vector);
+        with_apic(&off, LocalApic::end_of_interrupt);
+        return;
+    }
     with_apic(&off, LocalApic::end_of_interrupt);
     check::interrupted(core, &off);
     match vector {
@@ -190,6 +205,7 @@ pub(super) fn handle(vector: u8) {
             check::look(core);
             note_fired(&off);
             time::run_expired(&off);
+            lines::look(core.id, Instant::now());
             core.scheduler.tick(&off);
             arm_timer(&off);
         }

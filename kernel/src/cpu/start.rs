@@ -12,6 +12,7 @@ use x86_64::PhysAddr;
 
 use super::{Core, control, interrupts};
 use crate::boot::{BootInfo, Region};
+use crate::devices::lines;
 use crate::memory::stacks::KernelStack;
 use crate::memory::{direct, kernel_map, tlb};
 use crate::sync::{InterruptsOff, IrqLock};
@@ -133,15 +134,26 @@ pub fn boot_apic_id() -> u32 {
     leaf.ebx >> 24
 }
 
+/// The ISA line behind which the second PIC stands: no device's.
+pub const CASCADE: u8 = 2;
+
+/// Runs `body` with the I/O APICs, their lock held; None before they are known.
+pub fn with_io_apics<T>(body: impl FnOnce(&mut IoApics) -> T) -> Option<T> {
+    IO_APICS.lock().as_mut().map(body)
+}
+
 /// Routes an ISA line to this core and lets `handler` serve it.
 pub fn route_line(line: u8, handler: fn()) {
     interrupts::set_handler(line, handler);
     let off = InterruptsOff::new();
     let core = super::this(&off);
-    if let Some(io_apics) = IO_APICS.lock().as_mut()
-        && let Err(error) = io_apics.route_isa(line, interrupts::DEVICES + line, core.apic_id)
-    {
-        crate::warn!("line {line} is not routed: {error}");
+    let routed = with_io_apics(|io_apics| {
+        io_apics.route_isa(line, interrupts::DEVICES + line, core.apic_id)
+    });
+    match routed {
+        Some(Ok(gsi)) => lines::reserve(gsi),
+        Some(Err(error)) => crate::warn!("line {line} is not routed: {error}"),
+        None => {}
     }
 }
 

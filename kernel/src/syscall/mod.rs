@@ -6,6 +6,7 @@
 pub mod channel;
 pub mod control_message;
 pub mod credentials;
+pub mod devices;
 pub mod epoll;
 pub mod file;
 pub mod futex;

@@ -5,13 +5,15 @@ use core::fmt::Write;
 
 use roentgen_abi::syscall::{
     RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FAIL_ALLOCATION,
-    RG_FINISH, RG_FREEZE, RG_JOIN, RG_MEMORY, RG_PAYLOAD, RG_PROCESS, RG_RECEIVE, RG_SEND,
-    RG_SPAWN, RG_TEMPLATE, RG_THREADS, RG_TRACE_WRITES, RG_VERSION, VERSION,
+    RG_FINISH, RG_FREEZE, RG_GRANT, RG_JOIN, RG_LINE, RG_LINE_DETACH, RG_LINE_WAIT, RG_LINES,
+    RG_MEMORY, RG_PAYLOAD, RG_PORTS, RG_PROCESS, RG_RECEIVE, RG_REGISTERS, RG_SEND, RG_SPAWN,
+    RG_TEMPLATE, RG_THREADS, RG_TRACE_WRITES, RG_VERSION, VERSION,
 };
 
-use super::{channel, spawn, tables, unknown};
+use super::{channel, devices, spawn, tables, unknown};
 use crate::counters;
 use crate::cpu::entry::TrapFrame;
+use crate::devices::lines;
 use crate::errno::Result;
 use crate::memory::frame;
 use crate::memory::{kernel_map, user};
@@ -40,6 +42,13 @@ pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Res
         RG_PROCESS => spawn::process(args),
         RG_FAIL_ALLOCATION => Ok(fail_allocation(args)),
         RG_TRACE_WRITES => spawn::trace_writes(args),
+        RG_LINE => devices::line(args),
+        RG_LINE_WAIT => devices::line_wait(args),
+        RG_LINES => write_text(&lines::table(), buffer, size),
+        RG_LINE_DETACH => devices::line_detach(args),
+        RG_GRANT => devices::grant(args),
+        RG_PORTS => devices::ports(args),
+        RG_REGISTERS => devices::registers(args),
         _ => unknown::answer(number, &task::current()),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 use linux_raw_sys::general as linux;
+use roentgen_abi::syscall::{GRANT_DEVICES, GRANT_INHERIT};
 use sched::ending::{Ending, Fate};
 use spin::Once;
 
@@ -126,6 +127,8 @@ pub struct Process {
     account: Once<Arc<Account>>,
     /// The process below the first one that it descends from, or itself.
     tree: u32,
+    /// What it was granted (`GRANT_…`).
+    grants: AtomicU32,
 }
 
 /// All processes that are not reaped yet. Taken from interrupt handlers (^C).
@@ -302,6 +305,7 @@ impl Process {
             spawned: Once::new(),
             account: Once::new(),
             tree,
+            grants: AtomicU32::new(0),
         })
     }
 
@@ -492,7 +496,22 @@ impl Process {
         }
     }
 
+    /// Whether it may use devices: the first process may, and who was granted it.
+    #[must_use]
+    pub fn may_use_devices(&self) -> bool {
+        self.id == first_process::id() || self.grants.load(Ordering::Relaxed) & GRANT_DEVICES != 0
+    }
+
+    /// Sets what it is granted (`GRANT_…`).
+    pub fn set_grants(&self, grants: u32) {
+        self.grants.store(grants, Ordering::Relaxed);
+    }
+
     pub(super) fn copy_attributes(&self, from: &Self) {
+        let grants = from.grants.load(Ordering::Relaxed);
+        if grants & GRANT_INHERIT != 0 {
+            self.set_grants(grants);
+        }
         self.set_credentials(from.credentials());
         self.set_fixed_layout(from.has_fixed_layout());
         let limits = *from.limits.lock();

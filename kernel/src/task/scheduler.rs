@@ -216,6 +216,9 @@ impl CoreScheduler {
         let mut should_yield = system().look_at_inbox(&mut own.local, &Machine);
         if own.quantum_end.is_some_and(|end| Instant::now() >= end) {
             own.quantum_end = None;
+            if let Some(thread) = own.current.as_ref() {
+                thread.end_overdue_service(Instant::now().as_nanos());
+            }
             system().balance(&mut own.local, &Machine);
             should_yield |= !own.local.is_empty();
         }

@@ -72,6 +72,8 @@ pub struct Thread {
     pub(super) own_usage: OwnUsage,
     /// What it was given as its policy: `SCHED_…`, maybe with `SCHED_RESET_ON_FORK`.
     policy: AtomicU32,
+    /// While it serves an interrupt: for how long it may, in nanoseconds of the clock.
+    serves_until: AtomicU64,
     /// How much of what it ran is in its process's account, in nanoseconds.
     pub(super) settled: AtomicU64,
     /// For the check that it runs on one core at most.
@@ -163,6 +165,7 @@ impl Thread {
             name: IrqLock::new(name),
             own_usage: OwnUsage::default(),
             policy: AtomicU32::new(linux::SCHED_NORMAL),
+            serves_until: AtomicU64::new(0),
             settled: AtomicU64::new(0),
             runs_on: RunsOn::default(),
             failing: Failing::default(),
@@ -364,14 +367,36 @@ impl Thread {
             });
     }
 
+    /// It serves an interrupt, ahead of everything else, from when it is queued next: until
+    /// that moment on the clock at most, whatever it does.
+    pub fn serve_until(&self, end: u64) {
+        self.serves_until.store(end, Ordering::Relaxed);
+        self.entity.set_class(Class::Interrupt);
+    }
+
+    /// It does not serve an interrupt any more.
+    pub fn stop_serving(&self) {
+        self.set_policy(self.policy());
+    }
+
+    /// Ends its service where that has lasted too long; whether it did. It runs.
+    pub(super) fn end_overdue_service(&self, now: u64) -> bool {
+        let is_overdue = self.entity.class() == Class::Interrupt
+            && now >= self.serves_until.load(Ordering::Relaxed);
+        if is_overdue {
+            self.stop_serving();
+        }
+        is_overdue
+    }
+
     /// Begins as a child of `parent`, as far as scheduling goes: sched(7), "Reset
     /// scheduling policy for child processes".
     pub(super) fn inherit_scheduling(&self, parent: &Self) {
         self.entity.inherit(&parent.entity);
         let policy = parent.policy();
         let is_reset = policy & linux::SCHED_RESET_ON_FORK != 0;
-        self.policy
-            .store(policy & !linux::SCHED_RESET_ON_FORK, Ordering::Relaxed);
+        // A child of one that serves an interrupt does not.
+        self.set_policy(policy & !linux::SCHED_RESET_ON_FORK);
         if is_reset && self.niceness() < 0 {
             self.set_niceness(0);
         }

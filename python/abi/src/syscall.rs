@@ -134,6 +134,77 @@ pub const RG_TEMPLATE: usize = BASE + 17;
 /// are not traced, nor all that the kernel writes for a process. Errors: `EBADF`, `EFAULT`.
 pub const RG_TRACE_WRITES: usize = BASE + 18;
 
+/// `line(number: u32, core: u32, flags: u32, rate: u32, limit: u64) -> fd`: an interrupt line,
+/// let through to a core from now on until the last descriptor of it is closed.
+///
+/// `number` is an ISA line, 0 to 15, or a global system interrupt with [`LINE_GSI`], 0 to 63.
+/// It is edge- or level-triggered as the firmware says, or with [`LINE_EDGE`] and
+/// [`LINE_LEVEL`] as the caller says. At most `rate` interrupts a second are let through, and
+/// half of the time may go into serving them: beyond that the line is masked for a while,
+/// which is counted and said in the log. `limit`: the longest run of a server, in
+/// nanoseconds, 1,000,000 to 10,000,000,000 (see [`RG_LINE_WAIT`]).
+///
+/// `read` waits for interrupts and gives their count since the last read, as 8 bytes; 0
+/// where some may have been lost before or while the line was masked, so that the device
+/// should be looked at. It can be polled. A level-triggered line is masked from its interrupt on until
+/// what was read is acknowledged: by the next `read`, by [`RG_LINE_WAIT`], or by a `write` of
+/// any 8 bytes. Other flags: `O_CLOEXEC`, `O_NONBLOCK`.
+///
+/// Errors: `EPERM` (the caller [may not](RG_GRANT)), `EINVAL` (no such line, core, flag or
+/// limit; a rate of 0), `EBUSY` (the kernel uses it, or somebody else does), `EMFILE`,
+/// `ENFILE`. The calls that use the descriptor answer `ENODEV` once the line was taken away.
+pub const RG_LINE: usize = BASE + 40;
+
+/// `line_wait(fd, timeout: u64) -> count`: as a `read`, by the thread that serves the line.
+/// When it is woken it runs ahead of everything else on its core that does not serve a line,
+/// until it calls again, or acknowledges by a `write`; it should be bound to the line's core.
+/// A server that does neither within the line's limit is killed, its process with it, and the
+/// line is taken away, which the log says.
+///
+/// Errors: `EBADF`, `EINVAL` (no line), `ENODEV`, `ETIMEDOUT`, `EINTR`.
+pub const RG_LINE_WAIT: usize = BASE + 41;
+
+/// `lines(buf: *mut u8, size: usize) -> usize`: every line that is or was served, as a
+/// [table](crate::table). Length and errors as [`RG_CORES`].
+pub const RG_LINES: usize = BASE + 42;
+
+/// `line_detach(number: u32, flags: u32) -> 0`: takes a line away from whoever has it.
+/// Number and flags as [`RG_LINE`]'s. Errors: `EPERM`, `EINVAL`, `ENOENT` (nobody has it).
+pub const RG_LINE_DETACH: usize = BASE + 43;
+
+/// `grant(pidfd, grants: u32) -> 0`: sets what a process is granted: [`GRANT_DEVICES`] or
+/// nothing, with [`GRANT_INHERIT`] also to the processes that it starts from then on. The
+/// first process may use devices without, what it starts may not; a grant outlives `execve`.
+/// Errors: `EPERM` (the caller is not the first process), `EBADF`, `EINVAL`.
+pub const RG_GRANT: usize = BASE + 44;
+
+/// `ports(first: u16, count: u32) -> fd`: a range of I/O ports. A `pread` or `pwrite` of 1, 2
+/// or 4 bytes at an offset is one access of that width to port `first` plus the offset.
+///
+/// Each access asks whether the caller may use devices (`EPERM`), so that the descriptor is
+/// of no use to others. Errors: `EPERM`, `EINVAL` (no such ports; no such width),
+/// `EBUSY` (some are the kernel's own), `EMFILE`, `ENFILE`.
+pub const RG_PORTS: usize = BASE + 45;
+
+/// `registers(physical: u64, length: u64) -> fd`: device registers in physical memory. A
+/// `pread` or `pwrite` of 1, 2, 4 or 8 bytes at an offset that is a multiple of that is one
+/// uncached access of that width.
+///
+/// Errors: as [`RG_PORTS`]; `EBUSY` also where it is RAM; `ENOMEM`.
+pub const RG_REGISTERS: usize = BASE + 46;
+
+/// [`RG_LINE`]: the number is a global system interrupt.
+pub const LINE_GSI: u32 = 1;
+/// [`RG_LINE`]: the line is edge-triggered.
+pub const LINE_EDGE: u32 = 2;
+/// [`RG_LINE`]: the line is level-triggered.
+pub const LINE_LEVEL: u32 = 4;
+
+/// [`RG_GRANT`]: it may use devices.
+pub const GRANT_DEVICES: u32 = 1;
+/// [`RG_GRANT`]: so may the processes that it starts.
+pub const GRANT_INHERIT: u32 = 2;
+
 /// A timeout that never comes.
 pub const FOREVER: u64 = u64::MAX;
 

@@ -58,6 +58,32 @@ pub const CORES: &[&str] = &[
 /// has all that took longer.
 pub const WAKE_BUCKETS: usize = 32;
 
+/// Columns of [`RG_LINES`](crate::syscall::RG_LINES), one row a line.
+pub const LINES: &[&str] = &[
+    // The global system interrupt, and the ISA line that it is, -1: none.
+    "gsi",
+    "isa",
+    // 1: somebody has it; the process that attached it, and the one that serves it now, 0: none.
+    "attached",
+    "process",
+    "server",
+    // The core that it interrupts, 1: level-triggered, 1: masked now.
+    "core",
+    "level",
+    "masked",
+    // Interrupts since it was attached last, and those that nobody has taken.
+    "interrupts",
+    "untaken",
+    // Times that it was masked because it took too much.
+    "pauses",
+    // Time of all runs of its server that are over.
+    "busy",
+    // When the last interrupt came, on the monotonic clock; 0: none did.
+    "last",
+    // Interrupts since the boot, whoever had it.
+    "total",
+];
+
 /// Columns of [`RG_THREADS`](crate::syscall::RG_THREADS), one row a thread. `name` is the
 /// rest of the line, and may hold spaces.
 pub const THREADS: &[&str] = &[

@@ -7,7 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import _roentgen
+
 from ._errors import ChannelClosed, ProcessDied
+from ._process import Process
 from ._workers import Worker, value_of
 
 __all__ = ["Resident", "core"]
@@ -42,9 +45,7 @@ class Resident:
         :raises ProcessDied: the interpreter died of the call.
         """
         with self._lock:
-            worker = self._worker
-            if worker is None:
-                worker = self._worker = Worker(core=self.core, name=f"core-{self.core}")
+            worker = self._alive()
             is_alive = False
             try:
                 worker.send(fn, args, kwargs)
@@ -64,6 +65,25 @@ class Resident:
                     self._worker = None
         return value_of(answer)
 
+    def _alive(self) -> Worker:
+        """Return the interpreter: a new one, where the last one died between two calls."""
+        worker = self._worker
+        if worker is not None and worker.process.is_alive():
+            return worker
+        if worker is not None:
+            worker.close()
+        worker = self._worker = Worker(core=self.core, name=f"core-{self.core}")
+        return worker
+
+    def _process(self, timeout: float | None = None) -> Process:
+        """Return its process, as soon as no call is under way."""
+        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimeoutError(f"the resident of core {self.core} is busy with a call")
+        try:
+            return self._alive().process
+        finally:
+            self._lock.release()
+
     def __repr__(self) -> str:
         return f"<roentgen.Resident of core {self.core} pid={self.pid}>"
 
@@ -79,8 +99,10 @@ def core(number: int) -> Resident:
     the caller is: for work that belongs to the core, or that keeps something warm.
     """
     global _residents
-    if not 0 <= number < (os.cpu_count() or 1):
-        raise ValueError(f"there is no core {number}: the last one is {(os.cpu_count() or 1) - 1}")
+    # Not `os.cpu_count`, which counts the cores that the caller may run on.
+    count = _roentgen.cpu_count()
+    if not 0 <= number < count:
+        raise ValueError(f"there is no core {number}: the last one is {count - 1}")
     with _residents_lock:
         if _residents[0] != os.getpid():
             # A clone of the caller has none yet.

@@ -25,6 +25,21 @@ fn interrupt_work_runs_before_all_else() {
     assert!(server.ran.get() > 20 * MILLISECOND);
 }
 
+/// What runs when its class is changed keeps the core no longer than a slice.
+#[test]
+fn who_stops_serving_interrupts_shares_the_core() {
+    let mut simulation = Simulation::new(1, Fair);
+    let server = simulation.make(Behaviour::Hog, 0, Class::Interrupt);
+    simulation.start(server, 0);
+    let other = simulation.spawn(Behaviour::Hog, 0, 0);
+    simulation.run(SECOND);
+    assert_eq!(simulation.tasks[other].ran.get(), 0);
+    simulation.tasks[server].entity().set_class(Class::Normal);
+    simulation.run(SECOND);
+    let ran = simulation.tasks[other].ran.get();
+    assert!(ran > 450 * MILLISECOND, "{ran}");
+}
+
 /// The slice that two share which wake each other is not made longer by what runs in
 /// between.
 #[test]

@@ -190,6 +190,24 @@ impl<T: RedirectionTable> IoApics<T> {
         ))
     }
 
+    /// How the line of a global system interrupt speaks: as its override says, else as ISA's
+    /// lines do below 16 and as PCI's do above (ACPI 5.2.12.5; PCI 3.0, 2.2.6).
+    #[must_use]
+    pub fn speech(&self, gsi: u32) -> (Polarity, Trigger) {
+        let other = self.overrides.iter().find(|other| other.gsi == gsi);
+        match other {
+            Some(other) => (other.polarity, other.trigger),
+            None if gsi < 16 => (Polarity::ActiveHigh, Trigger::Edge),
+            None => (Polarity::ActiveLow, Trigger::Level),
+        }
+    }
+
+    /// Whether some I/O APIC has that pin.
+    #[must_use]
+    pub fn reaches(&self, gsi: u32) -> bool {
+        self.gsis().any(|gsis| gsis.contains(&u64::from(gsi)))
+    }
+
     /// Routes an ISA interrupt, unmasked, and says which global system interrupt it is.
     ///
     /// # Errors

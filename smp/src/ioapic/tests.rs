@@ -195,6 +195,18 @@ fn isa_interrupts_follow_their_overrides() {
 }
 
 #[test]
+fn a_line_speaks_as_its_override_or_its_bus_does() {
+    let (io_apics, _) = two();
+    let isa = (Polarity::ActiveHigh, Trigger::Edge);
+    let pci = (Polarity::ActiveLow, Trigger::Level);
+    assert_eq!(io_apics.speech(2), isa);
+    assert_eq!(io_apics.speech(8), isa);
+    assert_eq!(io_apics.speech(9), (SCI.polarity, SCI.trigger));
+    assert_eq!(io_apics.speech(16), pci);
+    assert!(io_apics.reaches(0) && io_apics.reaches(31) && !io_apics.reaches(32));
+}
+
+#[test]
 fn what_cannot_be_routed_changes_nothing() {
     let (mut io_apics, tables) = two();
     let too_far = Route {

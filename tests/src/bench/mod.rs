@@ -1,6 +1,6 @@
 //! `run.sh bench`: this kernel measured, beside Linux in the same emulator.
 //!
-//! A suite (`start`, `sched`, `pcid`, `process`) is a list of groups of cases; a case is one command
+//! A suite (`start`, `sched`, `pcid`, `process`, `irq`) is a list of groups of cases; a case is one command
 //! of a timing program and the figures that it prints. Three kinds of figure there are,
 //! and no table has two of them: wall time, instructions, virtual time.
 //!
@@ -12,13 +12,14 @@
 //! | [`runner`] | boots the systems in turn and gathers the numbers |
 //! | [`table`], [`record`] | the result for people, and as JSON |
 //! | [`plots`] | the plots of a result |
-//! | [`start`], [`sched`], [`pcid`], [`process`] | the suites |
+//! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`] | the suites |
 //!
 //! The timing programs are `tests/programs/bench_*`: static C, or Python that runs
 //! unchanged on both systems. Each prints a line `NAME VALUE` for each sample.
 
 pub mod case;
 pub mod figure;
+pub mod irq;
 pub mod pcid;
 pub mod plots;
 pub mod process;
@@ -80,11 +81,19 @@ pub enum Suite {
     Pcid,
     /// Processes, templates, channels.
     Process,
+    /// Interrupts in Python.
+    Irq,
 }
 
 impl Suite {
     /// All, in the order of a run.
-    pub const ALL: [Self; 4] = [Self::Start, Self::Sched, Self::Pcid, Self::Process];
+    pub const ALL: [Self; 5] = [
+        Self::Start,
+        Self::Sched,
+        Self::Pcid,
+        Self::Process,
+        Self::Irq,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -94,6 +103,7 @@ impl Suite {
             Self::Sched => "sched",
             Self::Pcid => "pcid",
             Self::Process => "process",
+            Self::Irq => "irq",
         }
     }
 
@@ -109,19 +119,20 @@ impl Suite {
             Self::Sched => sched::groups(depth),
             Self::Pcid => pcid::groups(depth),
             Self::Process => process::groups(depth),
+            Self::Irq => irq::groups(depth),
         }
     }
 
     /// Whether Linux is measured where nobody said.
     fn has_linux_by_default(self) -> bool {
-        self != Self::Pcid
+        !matches!(self, Self::Pcid | Self::Irq)
     }
 
     /// What the reader must know before the first table.
     fn preface(self) -> Option<String> {
         match self {
             Self::Pcid => Some(pcid::preface()),
-            Self::Start | Self::Sched | Self::Process => None,
+            Self::Start | Self::Sched | Self::Process | Self::Irq => None,
         }
     }
 }

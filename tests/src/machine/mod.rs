@@ -68,8 +68,20 @@ pub struct Hardware {
     /// instruction of any core, one thread runs all cores in turn, and every run is the
     /// same (QEMU only, without KVM, and with a CPU model without x2APIC).
     pub is_counting: bool,
+    /// The other end of the second serial port (QEMU only); None: there is no such port.
+    pub second_serial: Option<SecondSerial>,
     /// More of the emulator's own arguments (QEMU only).
     pub extra: Vec<String>,
+}
+
+/// What a machine's second serial port is connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecondSerial {
+    /// A Unix socket at which the emulator listens; what is sent before somebody connects is
+    /// lost.
+    Socket(PathBuf),
+    /// A file that what is sent is written to; nothing is received.
+    File(PathBuf),
 }
 
 impl Default for Hardware {
@@ -83,6 +95,7 @@ impl Default for Hardware {
             is_debugged: false,
             command_line: String::new(),
             is_counting: false,
+            second_serial: None,
             extra: Vec::new(),
         }
     }
@@ -171,6 +184,13 @@ impl Machine {
     #[must_use]
     pub fn cpu(mut self, model: &str) -> Self {
         self.hardware.cpu = Some(model.to_owned());
+        self
+    }
+
+    /// Has a second serial port.
+    #[must_use]
+    pub fn second_serial(mut self, other_end: SecondSerial) -> Self {
+        self.hardware.second_serial = Some(other_end);
         self
     }
 

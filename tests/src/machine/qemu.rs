@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{Error, Result};
 use crate::linux::Control;
 use crate::machine::process::{self, Running};
-use crate::machine::{Accelerator, Hardware, accelerator, host_cores};
+use crate::machine::{Accelerator, Hardware, SecondSerial, accelerator, host_cores};
 use crate::size::MIB;
 
 /// QEMU's program.
@@ -46,7 +46,12 @@ pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Ru
     if hardware.is_debugged {
         command.args(["-s", "-S"]);
     }
-    boot(command, archive, LogPort::Debug)
+    boot(
+        command,
+        archive,
+        LogPort::Debug,
+        hardware.second_serial.as_ref(),
+    )
 }
 
 /// How long an idle core of ours looks for work before it halts, where each virtual core
@@ -95,7 +100,7 @@ pub fn start_linux(hardware: &Hardware, control: &Control, archive: &OwnedFd) ->
         .arg("-kernel")
         .arg(&control.kernel)
         .args(["-append", words.trim_end()]);
-    boot(command, archive, LogPort::SecondSerial)
+    boot(command, archive, LogPort::SecondSerial, None)
 }
 
 /// Where the kernel writes its log.
@@ -108,7 +113,12 @@ enum LogPort {
 }
 
 /// Adds what every machine has on its ports, and starts it.
-fn boot(mut command: Command, archive: &OwnedFd, log_port: LogPort) -> Result<Running> {
+fn boot(
+    mut command: Command,
+    archive: &OwnedFd,
+    log_port: LogPort,
+    second_serial: Option<&SecondSerial>,
+) -> Result<Running> {
     let (link, their_link) = process::socket_for_child()?;
     let (log, their_log) = process::socket_for_child()?;
     let archive = archive.try_clone().map_err(Error::io("the initramfs"))?;
@@ -131,8 +141,25 @@ fn boot(mut command: Command, archive: &OwnedFd, log_port: LogPort) -> Result<Ru
         LogPort::Debug => command.args(["-device", "isa-debugcon,iobase=0xe9,chardev=log"]),
         LogPort::SecondSerial => command.args(["-serial", "chardev:log"]),
     };
+    if let Some(other_end) = second_serial {
+        command
+            .args(["-chardev", &format!("{},id=com2", backend(other_end)?)])
+            .args(["-serial", "chardev:com2"]);
+    }
     process::pass(&mut command, vec![their_link, their_log, archive]);
     Running::start(command, link, Some(log), Vec::new())
+}
+
+/// QEMU's word for the other end of a serial port; commas in a path are doubled.
+fn backend(other_end: &SecondSerial) -> Result<String> {
+    let (kind, path, more) = match other_end {
+        SecondSerial::Socket(path) => ("socket", path, ",server=on,wait=off"),
+        SecondSerial::File(path) => ("file", path, ""),
+    };
+    let path = path.to_str().ok_or_else(|| {
+        Error::Usage(format!("--serial2 {}: not a name in UTF-8", path.display()))
+    })?;
+    Ok(format!("{kind},path={}{more}", path.replace(',', ",,")))
 }
 
 /// QEMU with the hardware, without anything to boot.
@@ -220,8 +247,8 @@ fn counting(hardware: &Hardware) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
-    use super::words;
-    use crate::machine::Hardware;
+    use super::{backend, words};
+    use crate::machine::{Hardware, SecondSerial};
 
     #[test]
     fn idle_cores_poll_only_where_each_has_a_real_one() {
@@ -238,6 +265,17 @@ mod tests {
         assert_eq!(words(&hardware, 3), "console=framed idle_poll=0 log=debug");
         hardware.is_counting = true;
         assert_eq!(words(&hardware, 4), "console=framed idle_poll=0 log=debug");
+    }
+
+    #[test]
+    fn a_serial_port_ends_in_a_socket_or_a_file() {
+        let socket = SecondSerial::Socket("/tmp/a,b".into());
+        let file = SecondSerial::File("out".into());
+        assert_eq!(
+            backend(&socket).unwrap(),
+            "socket,path=/tmp/a,,b,server=on,wait=off"
+        );
+        assert_eq!(backend(&file).unwrap(), "file,path=out");
     }
 
     #[test]

@@ -119,6 +119,16 @@ const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
         &[("message_4194304", Unit::Nanoseconds)],
     ),
     (
+        "python bench_irq.py 5",
+        &[
+            ("irq_idle", Unit::Nanoseconds),
+            ("irq_busy", Unit::Nanoseconds),
+            ("wake_here", Unit::Nanoseconds),
+            ("wake_across", Unit::Nanoseconds),
+            ("irq_over_wake", Unit::Ratio),
+        ],
+    ),
+    (
         "python bench_scaling.py processes 2 2000 1",
         &[("python_processes_2", Unit::Efficiency)],
     ),

@@ -9,6 +9,7 @@
 //! | [`mutants`] | damaged programs, thousands of them |
 //! | [`exhaustion`] | memory, descriptors and processes run out |
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
+//! | [`interrupts`] | interrupt lines, ports and registers in Python, and drivers |
 //! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
@@ -21,6 +22,7 @@ mod common;
 mod door;
 mod endings;
 mod exhaustion;
+mod interrupts;
 mod mutants;
 mod programs;
 mod scheduler;
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         scheduler::add,
         mutants::add,
         exhaustion::add,
+        interrupts::add,
         stress::add,
         template::add,
         door::add,
