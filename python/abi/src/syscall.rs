@@ -212,7 +212,7 @@ pub const FOREVER: u64 = u64::MAX;
 pub const MOST_CAPACITY: usize = 1 << 16;
 
 /// What [`RG_VERSION`] returns.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The machine's memory, in bytes. `total` is the sum of all others:
 /// every frame is in exactly one state at any time.
