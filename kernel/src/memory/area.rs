@@ -175,15 +175,19 @@ impl AreaMap {
         self.data
     }
 
-    /// Bytes of the range that lie in areas of this kind.
-    #[must_use]
-    pub fn bytes_within(&self, range: &Range<usize>, is_meant: impl Fn(&Area) -> bool) -> usize {
+    /// The areas that have bytes in the range, by address.
+    pub fn within(&self, range: &Range<usize>) -> impl Iterator<Item = &Area> {
         let first = self
             .find(range.start)
             .map_or(range.start, |area| area.start);
-        self.areas
-            .range(first..range.end.max(first))
-            .map(|(_, area)| area)
+        let areas = self.areas.range(first..range.end.max(first));
+        areas.map(|(_, area)| area)
+    }
+
+    /// Bytes of the range that lie in areas of this kind.
+    #[must_use]
+    pub fn bytes_within(&self, range: &Range<usize>, is_meant: impl Fn(&Area) -> bool) -> usize {
+        self.within(range)
             .filter(|area| is_meant(area))
             .map(|area| area.end.min(range.end) - area.start.max(range.start))
             .sum()

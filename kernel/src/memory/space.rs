@@ -329,10 +329,8 @@ impl AddressSpace {
         if !layout.areas.covers(&range) {
             return Err(Errno::ENOMEM);
         }
-        let forbidden = |area: &&Area| {
-            area.start < range.end && area.end > range.start && !area.allowed.contains(protection)
-        };
-        if layout.areas.iter().find(forbidden).is_some() {
+        let is_allowed = |area: &Area| area.allowed.contains(protection);
+        if !layout.areas.within(&range).all(is_allowed) {
             return Err(Errno::EACCES);
         }
         if protection.contains(Protection::WRITE) {
