@@ -66,11 +66,20 @@ static int heap_is(char value)
     return 1;
 }
 
-static uint64_t memory_free(void)
+/* Bytes that are used more than at `before`. */
+struct used {
+    int64_t of_processes, heap, stacks;
+};
+
+static struct used used_since(const uint64_t before[MEMORY_WORDS])
 {
-    uint64_t words[MEMORY_WORDS];
-    read_memory(words);
-    return words[FREE];
+    uint64_t now[MEMORY_WORDS];
+    read_memory(now);
+    return (struct used){
+        .of_processes = now[PAGE_TABLES] + now[USER] - before[PAGE_TABLES] - before[USER],
+        .heap = now[KERNEL_HEAP] - before[KERNEL_HEAP],
+        .stacks = now[KERNEL_STACKS] - before[KERNEL_STACKS],
+    };
 }
 
 /* The life of a process that was spawned from the template. */
@@ -438,6 +447,10 @@ static void lives(int count)
     }
 }
 
+/* Bytes of pages and tables that this process may have more, and of heap and stacks that the
+ * cores may keep for the next ones. */
+enum { MOST_MORE = 16 << 10, MOST_KEPT = 512 << 10 };
+
 int main(int argc, char **argv)
 {
     int count = argc > 1 ? atoi(argv[1]) : LIVES;
@@ -469,17 +482,23 @@ int main(int argc, char **argv)
     generations();
     said("a template outlives its maker, and its maker's template");
     lives(count / 4);
-    uint64_t before = memory_free();
+    uint64_t before[MEMORY_WORDS];
+    read_memory(before);
     long threads = counter("threads");
     lives(count);
-    /* The last ones may still be on their way out; and what a core keeps for itself, and
-     * the heap, is not lost. */
-    int64_t lost = INT64_MAX;
-    for (int look = 0; look < 200 && lost > 256 << 10; look++) {
+    /* The last ones may still be on their way out; and what each core keeps for itself of the
+     * heap and of stacks is not lost. */
+    struct used used;
+    int look = 0;
+    do {
         usleep(10000);
-        lost = (int64_t)(before - memory_free());
-    }
-    check(lost <= 256 << 10, "memory is gone");
+        used = used_since(before);
+    } while ((used.of_processes > MOST_MORE || used.heap + used.stacks > MOST_KEPT) &&
+             ++look < 200);
+    if (look == 200)
+        printf("%ld bytes of processes, %ld of the heap, %ld of stacks\n", (long)used.of_processes,
+               (long)used.heap, (long)used.stacks);
+    check(look < 200, "memory is gone");
     check(counter("threads") == threads, "threads are left");
     said("nothing is left of them");
     return 0;
