@@ -18,10 +18,16 @@ use rustpython_vm::{PyResult, VirtualMachine};
 ///
 /// # Safety
 /// As the call's: what the arguments point to must be as it says.
-pub(crate) unsafe fn call(number: usize, arguments: [usize; 4]) -> io::Result<usize> {
-    let [a, b, c, d] = arguments;
+pub(crate) unsafe fn call<const COUNT: usize>(
+    number: usize,
+    arguments: [usize; COUNT],
+) -> io::Result<usize> {
+    const { assert!(COUNT <= 5) };
+    let mut all = [0; 5];
+    all[..COUNT].copy_from_slice(&arguments);
+    let [a, b, c, d, e] = all;
     // SAFETY: the caller's promise.
-    let result = unsafe { libc::syscall(number as libc::c_long, a, b, c, d) };
+    let result = unsafe { libc::syscall(number as libc::c_long, a, b, c, d, e) };
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 

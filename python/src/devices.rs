@@ -44,21 +44,15 @@ pub(crate) mod _devices {
         vm: &VirtualMachine,
     ) -> PyResult<u64> {
         let flags = flags | libc::O_CLOEXEC as u32;
+        let arguments = [
+            line as usize,
+            core as usize,
+            flags as usize,
+            rate as usize,
+            limit as usize,
+        ];
         // SAFETY: takes numbers only.
-        let result = unsafe {
-            libc::syscall(
-                syscall::RG_LINE as libc::c_long,
-                line as usize,
-                core as usize,
-                flags as usize,
-                rate as usize,
-                limit as usize,
-            )
-        };
-        number(
-            usize::try_from(result).map_err(|_| io::Error::last_os_error()),
-            vm,
-        )
+        number(unsafe { call(syscall::RG_LINE, arguments) }, vm)
     }
 
     /// Acknowledges what was returned last, and waits for the next interrupts: their count.

@@ -12,9 +12,9 @@ use core::ops::Range;
 pub struct Gaps {
     /// Where the addresses end that are searched; what is known is known of these.
     highest: usize,
-    /// No gap that ends above this is longer than
+    /// No gap that ends above this is longer than `longest`.
     below: usize,
-    /// so many bytes.
+    /// In bytes.
     longest: usize,
 }
 

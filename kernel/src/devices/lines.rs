@@ -402,7 +402,7 @@ pub fn table() -> String {
     for (place, slot) in SLOTS.iter().enumerate() {
         let row = {
             let state = slot.state.lock();
-            row(place, &state)
+            row(&state)
         };
         let Some(row) = row else { continue };
         let isa = start::with_io_apics(|io_apics| {
@@ -424,14 +424,13 @@ pub fn table() -> String {
 }
 
 /// The columns behind the first two.
-fn row(place: usize, state: &State) -> Option<[u64; table::LINES.len() - 2]> {
+fn row(state: &State) -> Option<[u64; table::LINES.len() - 2]> {
     let Owner::Process(owner) = state.owner else {
         let is_known = state.earlier > 0 && state.owner == Owner::Nobody;
         let mut row = [0; table::LINES.len() - 2];
         row[row.len() - 1] = state.earlier;
         return is_known.then_some(row);
     };
-    debug_assert!(place < COUNT);
     let line = state.line.as_ref()?;
     Some([
         1,

@@ -20,6 +20,8 @@ use smp::madt::Discovery;
 use spin::Once;
 
 use crate::boot::BootInfo;
+use crate::errno::{Errno, Result};
+use crate::task;
 
 /// Ports that the kernel drives: both PICs, COM1, the log and the ways to end an emulator
 /// (`first_process::power_off`).
@@ -53,6 +55,16 @@ pub fn init(boot: &BootInfo, discovery: &Discovery) {
         .map(|io_apic| page(io_apic.address))
         .chain([page(topology.local_apic_address), SCREEN]);
     TAKEN.call_once(|| memory.chain(apics).collect());
+}
+
+/// # Errors
+/// `EPERM`: the current process may not use devices.
+pub fn check_permission() -> Result<()> {
+    if task::current_process().may_use_devices() {
+        Ok(())
+    } else {
+        Err(Errno::EPERM)
+    }
 }
 
 /// Whether none of these ports is the kernel's own.

@@ -18,7 +18,6 @@ use super::file::{FileObject, OpenFile};
 use crate::devices;
 use crate::errno::{Errno, Result};
 use crate::memory::user::{Destination, Source};
-use crate::task;
 
 crate::counters! {
     /// Accesses of processes to I/O ports.
@@ -57,20 +56,10 @@ pub fn create(first: usize, count: usize) -> Result<Arc<OpenFile>> {
     ))
 }
 
-/// # Errors
-/// `EPERM`: the current process may not use devices.
-pub(super) fn check_permission() -> Result<()> {
-    if task::current_process().may_use_devices() {
-        Ok(())
-    } else {
-        Err(Errno::EPERM)
-    }
-}
-
 impl PortRange {
     /// The port of an access.
     fn port(&self, offset: u64, width: usize) -> Result<u16> {
-        check_permission()?;
+        devices::check_permission()?;
         let first = u32::try_from(offset)
             .ok()
             .and_then(|offset| self.ports.start.checked_add(offset));

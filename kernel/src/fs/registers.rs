@@ -15,7 +15,6 @@ use linux_raw_sys::general as linux;
 
 use super::anonymous::{AnonymousInode, Device};
 use super::file::{FileObject, OpenFile};
-use super::ports::check_permission;
 use crate::devices;
 use crate::errno::{Errno, Result};
 use crate::memory::user::{Destination, Source};
@@ -96,7 +95,7 @@ fn map(page: u64) -> Result<u64> {
 impl Registers {
     /// Where an access goes.
     fn address(&self, offset: u64, width: usize) -> Result<u64> {
-        check_permission()?;
+        devices::check_permission()?;
         let width = width as u64;
         let is_within = offset
             .checked_add(width)

@@ -10,6 +10,7 @@ use roentgen_abi::syscall::{
 use smp::madt::Trigger;
 
 use crate::cpu::start;
+use crate::devices;
 use crate::devices::lines::{self, Wish};
 use crate::errno::{Errno, Result};
 use crate::first_process;
@@ -20,14 +21,6 @@ use crate::time::Instant;
 const FILE_FLAGS: u32 = linux::O_CLOEXEC | linux::O_NONBLOCK;
 /// How long a server's runs may be, in nanoseconds.
 const RUN_LIMITS: core::ops::RangeInclusive<u64> = 1_000_000..=10_000_000_000;
-
-fn check_permission() -> Result<()> {
-    if task::current_process().may_use_devices() {
-        Ok(())
-    } else {
-        Err(Errno::EPERM)
-    }
-}
 
 /// The global system interrupt that number and flags mean.
 fn gsi(number: usize, flags: u32) -> Result<u32> {
@@ -53,7 +46,7 @@ fn install(file: Arc<OpenFile>, closes_on_exec: bool) -> Result<usize> {
 /// `line(number, core, flags, rate, limit)`.
 #[inline(never)]
 pub(super) fn line([number, core, flags, rate, limit, _]: [usize; 6]) -> Result<usize> {
-    check_permission()?;
+    devices::check_permission()?;
     let flags = flags as u32;
     let trigger = match flags & (LINE_EDGE | LINE_LEVEL) {
         0 => None,
@@ -90,7 +83,7 @@ pub(super) fn line_wait([descriptor, timeout, ..]: [usize; 6]) -> Result<usize> 
 /// `line_detach(number, flags)`.
 #[inline(never)]
 pub(super) fn line_detach([number, flags, ..]: [usize; 6]) -> Result<usize> {
-    check_permission()?;
+    devices::check_permission()?;
     let flags = flags as u32;
     if flags & !LINE_GSI != 0 {
         return Err(Errno::EINVAL);
@@ -119,13 +112,13 @@ pub(super) fn grant([descriptor, grants, ..]: [usize; 6]) -> Result<usize> {
 /// `ports(first, count)`.
 #[inline(never)]
 pub(super) fn ports([first, count, ..]: [usize; 6]) -> Result<usize> {
-    check_permission()?;
+    devices::check_permission()?;
     install(ports::create(first, count)?, true)
 }
 
 /// `registers(physical, length)`.
 #[inline(never)]
 pub(super) fn registers([physical, length, ..]: [usize; 6]) -> Result<usize> {
-    check_permission()?;
+    devices::check_permission()?;
     install(registers::create(physical as u64, length as u64)?, true)
 }

@@ -379,14 +379,13 @@ impl Thread {
         self.set_policy(self.policy());
     }
 
-    /// Ends its service where that has lasted too long; whether it did. It runs.
-    pub(super) fn end_overdue_service(&self, now: u64) -> bool {
-        let is_overdue = self.entity.class() == Class::Interrupt
-            && now >= self.serves_until.load(Ordering::Relaxed);
-        if is_overdue {
+    /// Ends its service where that has lasted too long. It runs.
+    pub(super) fn end_overdue_service(&self, now: u64) {
+        if self.entity.class() == Class::Interrupt
+            && now >= self.serves_until.load(Ordering::Relaxed)
+        {
             self.stop_serving();
         }
-        is_overdue
     }
 
     /// Begins as a child of `parent`, as far as scheduling goes: sched(7), "Reset

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+
+import _roentgen
+
 __all__ = [
     "ChannelClosed",
     "CpuTimeExceeded",
@@ -74,3 +78,15 @@ class RemoteTraceback(Exception):
 
     def __str__(self) -> str:
         return f'\n"""\n{self.text}"""'
+
+
+def require_kernel(what: str) -> None:
+    """Refuse what needs Roentgen's own kernel, where that is another one.
+
+    :raises NotAvailable: it is.
+    """
+    if _roentgen.version() is None:
+        raise NotAvailable(
+            errno.ENOSYS,
+            f"{what} needs the Roentgen kernel; this interpreter runs on Linux",
+        )

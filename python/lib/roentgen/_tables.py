@@ -142,8 +142,8 @@ _TIMES = frozenset({"now", "virtual_time", "idle_time", "run_time", "wake_time"}
 _TEXTS = frozenset({"state", "name"})
 
 
-def _rows(text: str) -> Iterator[dict[str, str]]:
-    """Yield each row by column name. The last column is the rest of its line."""
+def rows(text: str) -> Iterator[dict[str, str]]:
+    """Yield each row of a table by column name. The last column is the rest of its line."""
     header, *lines = text.split("\n")
     names = [_RENAMED.get(name, name) for name in header.split(" ")]
     for line in lines:
@@ -173,7 +173,7 @@ def parse_cores(text: str) -> list[Core]:
     """Read the table of cores."""
     known = [name for name in Core._fields if name != "wake_latencies"]
     cores = []
-    for row in _rows(text):
+    for row in rows(text):
         latencies: list[int] = []
         while (bucket := row.get(f"wake_{len(latencies)}")) is not None:
             latencies.append(int(bucket))
@@ -185,7 +185,7 @@ def parse_cores(text: str) -> list[Core]:
 def parse_threads(text: str) -> list[Thread]:
     """Read the table of threads."""
     return [
-        Thread._make([_value(name, row[name]) for name in Thread._fields]) for row in _rows(text)
+        Thread._make([_value(name, row[name]) for name in Thread._fields]) for row in rows(text)
     ]
 
 

@@ -11,24 +11,15 @@ had, nor can memory.
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import Any, Self
 
 import _roentgen
 
-from ._errors import NotAvailable
+from ._errors import require_kernel
 from ._process import Process
 
 __all__ = ["Ports", "Registers", "grant", "revoke"]
-
-
-def _require(what: str) -> None:
-    if _roentgen.version() is None:
-        raise NotAvailable(
-            errno.ENOSYS,
-            f"{what} needs the Roentgen kernel; this interpreter runs on Linux",
-        )
 
 
 def grant(process: Process, *, inherit: bool = False) -> None:
@@ -37,7 +28,7 @@ def grant(process: Process, *, inherit: bool = False) -> None:
     :param inherit: whether the processes that it starts from then on may, too.
     :raises PermissionError: the caller is not the first process.
     """
-    _require("roentgen.io.grant()")
+    require_kernel("roentgen.io.grant()")
     inherited = _roentgen.GRANT_INHERIT if inherit else 0
     _roentgen.grant(process._open(), _roentgen.GRANT_DEVICES | inherited)
 
@@ -47,7 +38,7 @@ def revoke(process: Process) -> None:
 
     :raises PermissionError: the caller is not the first process.
     """
-    _require("roentgen.io.revoke()")
+    require_kernel("roentgen.io.revoke()")
     _roentgen.grant(process._open(), 0)
 
 
@@ -139,7 +130,7 @@ class Ports(_Accessed):
     __slots__ = ()
 
     def __init__(self, first: int, count: int) -> None:
-        _require("roentgen.io.Ports")
+        require_kernel("roentgen.io.Ports")
         super().__init__(_roentgen.ports(first, count), first, count)
 
 
@@ -157,7 +148,7 @@ class Registers(_Accessed):
     __slots__ = ()
 
     def __init__(self, physical: int, length: int) -> None:
-        _require("roentgen.io.Registers")
+        require_kernel("roentgen.io.Registers")
         super().__init__(_roentgen.registers(physical, length), physical, length)
 
     def read64(self, offset: int) -> int:

@@ -29,7 +29,6 @@ Lines are for who may use devices: see :mod:`roentgen.io`.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Self
@@ -38,9 +37,10 @@ import _roentgen
 
 from . import _lines
 from ._channels import Channel
-from ._errors import ChannelClosed, NotAvailable, ProcessDied
+from ._errors import ChannelClosed, ProcessDied, require_kernel
 from ._process import _remote
 from ._residents import core as resident_of
+from ._tables import rows
 
 __all__ = ["Counts", "Gsi", "Line", "RoutineFailed", "attach", "detach", "handler", "lines"]
 
@@ -103,28 +103,17 @@ class Counts(NamedTuple):
     """Interrupts since the machine started, whoever had the line."""
 
 
-def _require(what: str) -> None:
-    if _roentgen.version() is None:
-        raise NotAvailable(
-            errno.ENOSYS,
-            f"roentgen.irq.{what}() needs the Roentgen kernel; this interpreter runs on Linux",
-        )
-
-
 def lines() -> list[Counts]:
     """Return what the kernel has counted of every line that is or was attached."""
-    _require("lines")
-    head, *rows = _roentgen.lines().splitlines()
-    names = head.split()
+    require_kernel("roentgen.irq.lines()")
     found = []
-    for row in rows:
-        values: dict[str, Any] = dict(zip(names, map(int, row.split()), strict=True))
-        known = {name: values[name] for name in Counts._fields}
-        known["isa"] = values["isa"] if values["isa"] >= 0 else None
+    for row in rows(_roentgen.lines()):
+        known: dict[str, Any] = {name: int(row[name]) for name in Counts._fields}
+        known["isa"] = known["isa"] if known["isa"] >= 0 else None
         for name in ("attached", "level", "masked"):
-            known[name] = bool(values[name])
+            known[name] = bool(known[name])
         for name in ("busy", "last"):
-            known[name] = values[name] / 1e9
+            known[name] /= 1e9
         found.append(Counts(**known))
     return found
 
@@ -289,7 +278,7 @@ def attach(
     :raises OSError: with ``EBUSY``: the kernel uses the line itself, or somebody else has it.
     :raises TimeoutError: the resident was busy; it was killed, with its call.
     """
-    _require("attach")
+    require_kernel("roentgen.irq.attach()")
     kinds = {None: 0, "edge": _roentgen.LINE_EDGE, "level": _roentgen.LINE_LEVEL}
     if trigger not in kinds:
         raise ValueError("a trigger is 'edge' or 'level'")

@@ -6,8 +6,8 @@
 //! write [traced](roentgen_abi::syscall::RG_TRACE_WRITES); where the blocks that were written
 //! are to lie is a [`profile`]. An interpreter that starts in the same way makes the same
 //! allocations in the same order, and has those with these numbers in an [`arena`].
-//! Blocks are numbered by their size: a start differs from another by a few blocks that
-//! depend on hashes, and shifts no numbers but those of their sizes.
+//! Blocks are numbered by their size: where a start differs from another by a few blocks all
+//! the same, that shifts no numbers but those of their sizes.
 //!
 //! A profile is a hint: where the order has changed, other blocks lie in the arena, and
 //! nothing else happens. What is numbered ends where a process begins with its own work
@@ -69,8 +69,8 @@ pub(crate) fn begin() {
         let _ = SEED.set(seed);
         MODE.store(mode, Ordering::Release);
     }
-    // Neither is for those that this process starts: nor are the addresses, see `spawn_program`.
-    // SAFETY: there is one thread yet, and takes a number.
+    // Neither this nor the fixed addresses (`spawn_program`) are for what this process starts.
+    // SAFETY: there is one thread yet; the other call takes a number.
     unsafe {
         libc::unsetenv(VARIABLE.as_ptr());
         libc::personality(0);
