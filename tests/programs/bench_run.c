@@ -6,13 +6,9 @@
  * among the output, and the others are run all the same; the end is then status 1. */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <sys/syscall.h>
 
 #include "bench.h"
-
-/* Roentgen's own call that lets a process, and what it starts, use devices: the first
- * process can. On another kernel it is ENOSYS. */
-enum { RG_GRANT = 0x52670000 + 44, GRANT_DEVICES = 1, GRANT_INHERIT = 2 };
+#include "roentgen.h"
 
 static volatile pid_t running;
 
@@ -48,6 +44,7 @@ static int run(char **words, unsigned seconds)
     }
     running = child;
     setpgid(child, child);
+    /* The first process can give that; on another kernel it is ENOSYS. */
     int pidfd = syscall(SYS_pidfd_open, child, 0);
     if (pidfd >= 0) {
         syscall(RG_GRANT, pidfd, GRANT_DEVICES | GRANT_INHERIT);

@@ -21,15 +21,6 @@ static uint64_t now(void)
     return time.tv_sec * SECOND + time.tv_nsec;
 }
 
-/* Page tables, and pages of processes and files: what the heap and its stacks keep for the
- * next processes depends on how far a bomb came. */
-static uint64_t memory_used(void)
-{
-    uint64_t words[MEMORY_WORDS];
-    read_memory(words);
-    return words[PAGE_TABLES] + words[USER];
-}
-
 /* Spawns a clone of this process that does `work` under these limits; how it ended. */
 static struct ending limited(void (*work)(void), struct spawn arguments)
 {
@@ -218,7 +209,8 @@ static void bombs(void)
 int main(void)
 {
     memory_limits();
-    uint64_t before = memory_used();
+    /* What the heap and its stacks keep for the next processes depends on how far a bomb came. */
+    uint64_t before = memory_of_processes();
     memory_limits();
     said("memory is limited, of one and of all that it starts");
     cpu_limits();
@@ -232,7 +224,7 @@ int main(void)
     int64_t lost = INT64_MAX;
     for (int look = 0; look < 300 && lost > 64 << 10; look++) {
         usleep(10000);
-        lost = (int64_t)(memory_used() - before);
+        lost = (int64_t)(memory_of_processes() - before);
     }
     check(lost <= 64 << 10, "memory is gone");
     said("nothing is left of them");

@@ -76,20 +76,13 @@ static void read_text(const char *path, char *text, size_t size)
     close(text_file);
 }
 
-static uint64_t memory_used(void)
-{
-    uint64_t words[MEMORY_WORDS];
-    read_memory(words);
-    return words[PAGE_TABLES] + words[USER];
-}
-
 static void look(struct state *state)
 {
     char path[64];
     /* All of its pages are there from the first look on. */
     memset(state, 0, sizeof *state);
     snprintf(path, sizeof path, "/proc/self/fdinfo/%d", inner);
-    state->memory = memory_used();
+    state->memory = memory_of_processes();
     state->threads = counter("threads");
     state->descriptors = 0;
     for (int descriptor = 0; descriptor < 256; descriptor++)

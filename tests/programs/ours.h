@@ -45,4 +45,12 @@ static inline void read_memory(uint64_t words[MEMORY_WORDS])
     check(syscall(RG_MEMORY, words, MEMORY_WORDS * sizeof *words) == 0, "memory");
 }
 
+/* Page tables, and pages of processes and files, in bytes. */
+static inline uint64_t memory_of_processes(void)
+{
+    uint64_t words[MEMORY_WORDS];
+    read_memory(words);
+    return words[PAGE_TABLES] + words[USER];
+}
+
 #endif

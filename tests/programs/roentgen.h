@@ -27,7 +27,10 @@ enum {
     RG_FAIL_ALLOCATION,
     RG_TEMPLATE,
     RG_TRACE_WRITES,
+    RG_GRANT = RG_VERSION + 44,
 };
+
+enum { GRANT_DEVICES = 1, GRANT_INHERIT = 2 };
 
 #define FOREVER UINT64_MAX
 #define MILLISECONDS(count) ((uint64_t)(count) * 1000000)
