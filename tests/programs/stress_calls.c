@@ -193,7 +193,7 @@ static void count_end(int status)
         counts.killed_otherwise++;
 }
 
-static void make_calls(uint64_t seed, unsigned long calls)
+static void make_calls(uint64_t seed, unsigned long calls, int is_told)
 {
     unsigned long made = 0, said = 0;
     int running = 0;
@@ -220,7 +220,8 @@ static void make_calls(uint64_t seed, unsigned long calls)
         }
         running--;
         count_end(status);
-        progress("calls", made, calls, &said);
+        if (is_told)
+            progress("calls", made, calls, &said);
     }
     remove_all(place);
     remove_new_names();
@@ -233,10 +234,10 @@ int main(int count, char **words)
     unsigned long calls = strtoul(words[2], NULL, 10);
     /* What is made once and stays: lists of the kernel's, this program's own pages. */
     know_names();
-    make_calls(~strtoull(words[1], NULL, 10), BATCH);
+    make_calls(~strtoull(words[1], NULL, 10), BATCH, 0);
     struct standing before = look();
     memset(&counts, 0, sizeof counts);
-    make_calls(strtoull(words[1], NULL, 10), calls);
+    make_calls(strtoull(words[1], NULL, 10), calls, 1);
     figure("calls", calls);
     figure("children", counts.children);
     figure("children_all_made", counts.all_made);

@@ -354,7 +354,7 @@ static _Noreturn void flood(enum kind kind)
     exit(0);
 }
 
-static void have_floods(uint64_t seed, unsigned long floods)
+static void have_floods(uint64_t seed, unsigned long floods, int is_told)
 {
     unsigned long begun = 0, said = 0;
     int running = 0;
@@ -380,7 +380,8 @@ static void have_floods(uint64_t seed, unsigned long floods)
         }
         running--;
         counts->floods++;
-        progress("floods", counts->floods, floods, &said);
+        if (is_told)
+            progress("floods", counts->floods, floods, &said);
     }
 }
 
@@ -389,10 +390,10 @@ int main(int count, char **words)
     if (count != 3)
         return 2;
     counts = shared_memory(sizeof *counts);
-    have_floods(~strtoull(words[1], NULL, 10), 2 * KINDS);
+    have_floods(~strtoull(words[1], NULL, 10), 2 * KINDS, 0);
     memset(counts, 0, sizeof *counts);
     struct standing before = look();
-    have_floods(strtoull(words[1], NULL, 10), strtoul(words[2], NULL, 10));
+    have_floods(strtoull(words[1], NULL, 10), strtoul(words[2], NULL, 10), 1);
     figure("floods", counts->floods);
     for (int kind = 0; kind < KINDS; kind++) {
         char name[64];

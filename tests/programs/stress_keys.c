@@ -17,7 +17,7 @@
 enum {
     TERMINAL = 0,
     /* Bytes after which a reader gives its place to another. */
-    BYTES_OF_A_READER = 32 << 10,
+    BYTES_OF_A_READER = 4 << 10,
     /* Microseconds that somebody who does not read may have. */
     MOST_MICROS = 20000,
 };
@@ -142,6 +142,8 @@ int main(int count, char **words)
     counts = shared_memory(sizeof *counts);
     seed_with(strtoull(words[1], NULL, 10));
     struct standing before = look();
+    /* Nobody types before. */
+    figure("kibibytes", strtoul(words[2], NULL, 10));
     while (!counts->is_over) {
         enum kind kind = below(KINDS);
         uint64_t seed = draw();
@@ -172,7 +174,6 @@ int main(int count, char **words)
     }
     tcsetpgrp(TERMINAL, getpgrp());
     check(tcsetattr(TERMINAL, TCSAFLUSH, &plain) == 0, "tcsetattr");
-    figure("kibibytes", strtoul(words[2], NULL, 10));
     figure("programs", counts->lives);
     for (int kind = 0; kind < KINDS; kind++) {
         char name[64];

@@ -77,7 +77,7 @@ static _Noreturn void space(unsigned turns)
     exit(0);
 }
 
-static void have_turns(uint64_t seed, unsigned long turns)
+static void have_turns(uint64_t seed, unsigned long turns, int is_told)
 {
     unsigned long begun = 0, said = 0;
     int running = 0;
@@ -100,7 +100,8 @@ static void have_turns(uint64_t seed, unsigned long turns)
         check(status == 0, "the end of a space");
         running--;
         counts->spaces++;
-        progress("turns", counts->done, turns, &said);
+        if (is_told)
+            progress("turns", counts->done, turns, &said);
     }
 }
 
@@ -109,10 +110,10 @@ int main(int count, char **words)
     if (count != 3)
         return 2;
     counts = shared_memory(sizeof *counts);
-    have_turns(~strtoull(words[1], NULL, 10), 2 * TURNS_OF_A_SPACE);
+    have_turns(~strtoull(words[1], NULL, 10), 2 * TURNS_OF_A_SPACE, 0);
     memset(counts, 0, sizeof *counts);
     struct standing before = look();
-    have_turns(strtoull(words[1], NULL, 10), strtoul(words[2], NULL, 10));
+    have_turns(strtoull(words[1], NULL, 10), strtoul(words[2], NULL, 10), 1);
     figure("turns", counts->done);
     for (int kind = 0; kind < KINDS; kind++) {
         char name[64];

@@ -334,6 +334,13 @@ impl Machine {
         self
     }
 
+    /// Standard input once the program has printed something, then its end.
+    #[must_use]
+    pub fn answer(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Source::Answer(bytes.into());
+        self
+    }
+
     /// Our own standard streams become the program's, terminals included.
     #[must_use]
     pub fn our_streams(mut self) -> Self {

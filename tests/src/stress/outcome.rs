@@ -215,7 +215,12 @@ fn failure(
         text.push_str("\n  ");
         text.push_str(line);
     }
-    for line in output.stderr_text().lines().chain(output.remarks().lines()) {
+    // A terminal's echoes say nothing to a reader.
+    let remarks = match storm.way {
+        Way::Keys(_) => String::new(),
+        _ => output.stderr_text() + &output.remarks(),
+    };
+    for line in remarks.lines() {
         text.push_str("\n  ");
         text.push_str(line);
     }

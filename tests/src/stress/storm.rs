@@ -153,7 +153,7 @@ impl Storm {
                 machine = with_native(machine, name)?
                     .without_python()
                     .terminal(24, 80)
-                    .stdin(keys::random(order.seed, order.count));
+                    .answer(keys::random(order.seed, order.count));
                 words.push(in_machine(name));
             }
             Way::Host(_) => return Ok(None),
