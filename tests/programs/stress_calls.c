@@ -26,7 +26,7 @@ enum {
 };
 
 /* Where the children make their files. */
-static const char place[] = "/tmp/calls";
+static char place[] = "/tmp/callsXXXXXX";
 
 static char *page, *large;
 
@@ -157,6 +157,13 @@ static void remove_all(const char *path)
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* The children's files; the place itself stays. */
+static void empty(const char *path)
+{
+    remove_all(path);
+    check(mkdir(path, 0777) == 0, path);
+}
+
 /* An absolute name among the random ones is made in the root. */
 static void remove_new_names(void)
 {
@@ -197,7 +204,6 @@ static void make_calls(uint64_t seed, unsigned long calls, int is_told)
 {
     unsigned long made = 0, said = 0;
     int running = 0;
-    check(mkdir(place, 0777) == 0, place);
     while (made < calls || running > 0) {
         if (made < calls && running < CHILDREN) {
             unsigned batch = calls - made < BATCH ? calls - made : BATCH;
@@ -223,7 +229,7 @@ static void make_calls(uint64_t seed, unsigned long calls, int is_told)
         if (is_told)
             progress("calls", made, calls, &said);
     }
-    remove_all(place);
+    empty(place);
     remove_new_names();
 }
 
@@ -234,6 +240,7 @@ int main(int count, char **words)
     unsigned long calls = strtoul(words[2], NULL, 10);
     /* What is made once and stays: lists of the kernel's, this program's own pages. */
     know_names();
+    check(mkdtemp(place) != NULL && chmod(place, 0777) == 0, place);
     make_calls(~strtoull(words[1], NULL, 10), BATCH, 0);
     struct standing before = look();
     memset(&counts, 0, sizeof counts);
@@ -246,5 +253,5 @@ int main(int count, char **words)
     figure("killed_otherwise", counts.killed_otherwise);
     figure("children_stopped", counts.stopped);
     must_be_back(&before);
-    return 0;
+    return rmdir(place);
 }

@@ -65,5 +65,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         file("TRAILER!!!", 0, b""),
     ]
     .concat();
-    vec![archive.clone(), [&archive[..], &[0; 512], &archive].concat()]
+    vec![
+        archive.clone(),
+        [&archive[..], &[0; 512], &archive].concat(),
+    ]
 }

@@ -31,12 +31,24 @@ pub fn run(bytes: &[u8]) {
     if first & 1 == 0 {
         seal_all(&mut memory);
     }
-    let discovery = discover(&Memory(&memory), (first & 2 == 0).then_some(BASE), BOOT_CORE);
+    let discovery = discover(
+        &Memory(&memory),
+        (first & 2 == 0).then_some(BASE),
+        BOOT_CORE,
+    );
     let cores = &discovery.topology.cores;
-    assert!(cores.first().is_some_and(|core| core.apic_id == BOOT_CORE && core.is_enabled));
+    assert!(
+        cores
+            .first()
+            .is_some_and(|core| core.apic_id == BOOT_CORE && core.is_enabled)
+    );
     assert!(cores.len() <= MAX_CORES);
     for (at, core) in cores.iter().enumerate() {
-        assert!(cores[..at].iter().all(|other| other.apic_id != core.apic_id));
+        assert!(
+            cores[..at]
+                .iter()
+                .all(|other| other.apic_id != core.apic_id)
+        );
     }
     assert!(discovery.topology.local_apic_address != 0);
     for warning in discovery.warnings {

@@ -52,7 +52,10 @@ pub fn seeds() -> Vec<Vec<u8>> {
     ] {
         put(at, value, size);
     }
-    let loads = [(0x40_0000, 0_u64, 0x800_u64, 5), (0x40_1800, 0x800, 0x400, 6)];
+    let loads = [
+        (0x40_0000, 0_u64, 0x800_u64, 5),
+        (0x40_1800, 0x800, 0x400, 6),
+    ];
     for (number, (address, offset, length, flags)) in loads.into_iter().enumerate() {
         let at = 64 + 56 * number;
         let words = [offset, address, address, length, length + 0x100, 0x1000];

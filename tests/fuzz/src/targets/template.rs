@@ -37,7 +37,9 @@ pub fn run(bytes: &[u8]) {
 fn seal(file: &mut [u8]) {
     let length = file.get(32..40).and_then(|bytes| bytes.try_into().ok());
     let length = length.map_or(0, u64::from_le_bytes);
-    let end = usize::try_from(length).unwrap_or(usize::MAX).min(file.len());
+    let end = usize::try_from(length)
+        .unwrap_or(usize::MAX)
+        .min(file.len());
     if let Some(sealed) = file.get(24..end).map(saved::seal)
         && let Some(place) = file.get_mut(16..24)
     {

@@ -59,7 +59,11 @@ fn settings(data: &[u8]) -> Settings {
 pub fn seeds() -> Vec<Vec<u8>> {
     let step = |step: u8, data: &[u8]| [&[step, data.len() as u8], data].concat();
     vec![
-        [step(0, b"hello\x7f\x15one\ntwo \x17\x16\x03\n\x04"), step(3, &[0; 20])].concat(),
+        [
+            step(0, b"hello\x7f\x15one\ntwo \x17\x16\x03\n\x04"),
+            step(3, &[0; 20]),
+        ]
+        .concat(),
         [
             step(5, &[0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]),
             step(0, b"raw\x03\x1c\x1a\x13\x11"),
