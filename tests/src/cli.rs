@@ -108,8 +108,8 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
   bench NAME…        start, sched, pcid, process, irq: measured, with --linux or --no-linux
                      beside it, --quick (default: minutes) or --full (an hour), and with
                      --only wall, instructions or virtual figures of one kind
-  stress NAME…       spawn, kills, memory, python, calls, elf, images, floods, shootdowns, keys,
-                     boots, soak: tried to break, for hours, or for --minutes N, or with
+  stress NAME…       spawn, kills, memory, python, calls, elf, parsers, images, floods,
+                     shootdowns, keys, boots, soak: tried to break, for hours, or for --minutes N, or with
                      --scale F a part or a multiple; --seed N the same again; --smp N cores
   iso PATH           a GRUB image for Bochs and for a PC (default: target/roentgen.iso)
 ";

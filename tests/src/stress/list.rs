@@ -1,10 +1,10 @@
 //! The storms there are.
 
 use super::storm::{Storm, Way};
-use super::{boots, images, mutants};
+use super::{boots, images, mutants, parsers};
 
 /// All of them, in the order of a run.
-pub static ALL: [Storm; 12] = [
+pub static ALL: [Storm; 13] = [
     Storm {
         name: "spawn",
         what: "processes made and ended, a part of them killed at any moment",
@@ -75,6 +75,17 @@ pub static ALL: [Storm; 12] = [
         cores: 2,
         memory_mib: 1024,
         way: Way::Host(mutants::run),
+    },
+    Storm {
+        name: "parsers",
+        what: "everything that parses, fuzzed on the host, guided by what is covered",
+        unit: "inputs",
+        full: 20_000_000,
+        least: 90_000,
+        seconds: 1,
+        cores: 1,
+        memory_mib: 0,
+        way: Way::Host(parsers::run),
     },
     Storm {
         name: "images",

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`storm`], [`list`] | what a storm is, and which there are |
 //! | [`outcome`] | runs one: its figures, or what went wrong |
-//! | [`boots`], [`images`], [`mutants`] | the storms that the host drives |
+//! | [`boots`], [`images`], [`mutants`], [`parsers`] | the storms that the host drives |
 //! | [`keys`], [`random`] | bytes for a terminal, and numbers, from a seed |
 //! | [`report`] | the scoreboard, for the terminal and as Markdown |
 
@@ -20,6 +20,7 @@ mod keys;
 pub mod list;
 pub mod mutants;
 pub mod outcome;
+mod parsers;
 mod random;
 pub mod report;
 pub mod storm;

@@ -142,17 +142,24 @@ impl Tally {
 
     /// Something is wrong with a machine: its log is kept if it is the first one.
     pub fn wrong(&mut self, what: &str, output: &Output) {
-        let text = self.outcome.failure.get_or_insert_default();
-        if text.is_empty() {
+        if self.outcome.failure.is_none() {
             self.outcome.log.clone_from(&output.log);
-        } else {
-            text.push('\n');
         }
-        let _ = write!(text, "  WRONG: {what}\n  status {}", output.status());
-        let remarks = [output.stderr_text(), output.remarks()];
-        for line in remarks.iter().flat_map(|text| text.lines()) {
+        let mut text = format!("{what}\n  status {}", output.status());
+        let remarks = output.stderr_text() + &output.remarks();
+        for line in remarks.lines() {
             let _ = write!(text, "\n  {line}");
         }
+        self.wrong_text(&text);
+    }
+
+    /// Something is wrong that no machine shows.
+    pub fn wrong_text(&mut self, what: &str) {
+        let text = self.outcome.failure.get_or_insert_default();
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let _ = write!(text, "  WRONG: {what}");
     }
 
     /// One unit is done.

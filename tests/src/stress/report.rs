@@ -78,7 +78,10 @@ pub fn verdict(outcome: &Outcome) -> String {
     };
     let storm = outcome.storm;
     let (name, count, unit) = (storm.name, outcome.order.count, storm.unit);
-    let machine = format!("{} cores, {} MiB", outcome.order.cores, storm.memory_mib);
+    let machine = match storm.memory_mib {
+        0 => "on the host".to_owned(),
+        mib => format!("{} cores, {mib} MiB", outcome.order.cores),
+    };
     format!(
         "{name}: {word}, {count} {unit}, {machine}, {:.0} s",
         outcome.seconds
@@ -123,8 +126,8 @@ fn rows(figures: &[(String, i64)]) -> Vec<(String, String)> {
 }
 
 /// First words that share a row.
-const GROUPED: [&str; 7] = [
-    "made", "job", "killed", "seen", "refused", "damaged", "children",
+const GROUPED: [&str; 8] = [
+    "made", "job", "killed", "seen", "refused", "damaged", "children", "covered",
 ];
 
 #[cfg(test)]
