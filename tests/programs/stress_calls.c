@@ -101,7 +101,9 @@ static void call_channel(void)
 static _Noreturn void child(unsigned calls)
 {
     signal(SIGALRM, SIG_DFL);
-    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = PATIENCE}, NULL);
+    /* Again and again: a call may wait for just this signal. */
+    struct timeval patience = {.tv_usec = PATIENCE};
+    setitimer(ITIMER_REAL, &(struct itimerval){patience, patience}, NULL);
     page = private_memory(12288);
     mprotect(page + 8192, 4096, PROT_NONE);
     large = private_memory(4 << 20);
