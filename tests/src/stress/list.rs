@@ -113,7 +113,7 @@ pub static ALL: [Storm; 13] = [
         name: "shootdowns",
         what: "translations taken away while threads on other cores use them",
         unit: "turns",
-        full: 200_000,
+        full: 50_000,
         least: 400,
         seconds: 60,
         cores: 4,
