@@ -149,7 +149,9 @@ static inline struct standing look(void)
  * wait for the next thread: how much that is, is an accident of how many were there at once. So
  * these may grow, by less than 42 bytes for each of 100,000. */
 #define MOST_PAGES_LEFT (64 << 10)
+#ifndef MOST_KEPT_MORE
 #define MOST_KEPT_MORE (4 << 20)
+#endif
 
 static inline int64_t pages_left(const struct standing *before, const struct standing *after)
 {

@@ -54,9 +54,7 @@ def native(name: str, count: int) -> Callable[[random.Random], None]:
         if name == "isolation":
             words = [f"/bin/{name}", str(count)]
         beside = os.environ | {"STRESS_BESIDE": "1"}
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=PATIENCE, env=beside
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, env=beside)
         if done.returncode:
             wrong(f"{' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")
 

@@ -1,6 +1,5 @@
 //! Boots: cores, CPUs, memory, and faults of the kernel on purpose.
 
-use tests::console::driver::Outcome;
 use tests::programs::{Link, compile};
 use tests::suite::Tier;
 
