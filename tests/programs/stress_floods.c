@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -119,6 +119,11 @@ static void flood_queued(unsigned signals)
 {
     pid_t senders[SENDERS];
     handle(SIGRTMIN + 1, on_queued, SA_RESTART);
+    /* Half of them have room for few at a time. */
+    rlim_t most = 20 + below(200);
+    struct rlimit limit = {most, most};
+    if (one_in(2))
+        check(setrlimit(RLIMIT_SIGPENDING, &limit) == 0, "setrlimit");
     have_sent(send_queued, signals, senders);
     reap(senders, SENDERS);
     /* Nobody sends any more: what was queued to a running process has arrived. */

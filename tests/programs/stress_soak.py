@@ -158,7 +158,6 @@ def interpreters(draw: random.Random) -> None:
 
 KINDS: dict[str, Callable[[random.Random], None]] = {
     "spawn": native("stress_spawn", 600),
-    "kills": native("stress_kills", 1000),
     "calls": native("stress_calls", 5000),
     "floods": native("stress_floods", 14),
     "shootdowns": native("stress_shootdowns", 100),

@@ -79,7 +79,7 @@ const STORMS: &[(&str, f64, &str, &[&str])] = &[
     ),
     (
         "shootdowns",
-        0.01,
+        0.008,
         "no translation that was taken away is used",
         &["made_replaced", "made_moved", "made_forked"],
     ),
@@ -91,15 +91,15 @@ const STORMS: &[(&str, f64, &str, &[&str])] = &[
     ),
     (
         "boots",
-        0.008,
+        0.004,
         "machines of 1 to 8 cores start, one after another",
-        &["made_8_cores", "cold", "from_the_template"],
+        &["made_8_cores", "from_the_template"],
     ),
     (
         "soak",
-        0.012,
+        0.011,
         "all kinds of load at once, and who is asked answers",
-        &["made_kills", "made_pool", "questions"],
+        &["made_calls", "made_pool", "questions"],
     ),
 ];
 
