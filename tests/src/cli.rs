@@ -16,6 +16,7 @@ use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
 use crate::machine::{Accelerator, Emulator, Hardware, SecondSerial, bochs};
 use crate::size;
+use crate::requirements::Requirements;
 use crate::stress::storm::Storm;
 use crate::stress::{self, Size, list};
 
@@ -64,6 +65,8 @@ pub struct Run {
     pub hardware: Hardware,
     /// The tree that the program finds as its working directory.
     pub share: Option<PathBuf>,
+    /// Packages that the program needs.
+    pub requirements: Requirements,
     /// Where the kernel's log goes; the default is the caller's.
     pub log: Option<LogTarget>,
     /// When the machine is ended.
@@ -91,6 +94,9 @@ pub const HELP: &str = "\
   --cpu MODEL        the emulator's CPU model
   --share DIR        the tree that the program finds as its working directory, writable
                      in memory, at most 64 MiB (default: FILE alone, or its package)
+  --with PACKAGE     a package from PyPI, of pure Python, with what it needs; as pip takes it,
+                     and again for more
+  -r FILE            the same for a file of requirements
   --log FILE|-       the kernel's log (default: target/kernel.log)
   --timeout SECONDS  end the machine then, with status 124
   --no-template      start the interpreter from nothing, not from its saved template
@@ -269,6 +275,7 @@ fn run(words: Vec<OsString>) -> Result<Command> {
     let mut run = Run {
         hardware: Hardware::default(),
         share: None,
+        requirements: Requirements::default(),
         log: None,
         timeout: None,
         has_template: true,
@@ -306,6 +313,14 @@ fn run(words: Vec<OsString>) -> Result<Command> {
                 run.hardware.command_line = text("append", parser.value().map_err(wrong)?)?
             }
             Long("share") => run.share = Some(parser.value().map_err(wrong)?.into()),
+            Long("with") => {
+                let name = text("with", parser.value().map_err(wrong)?)?;
+                run.requirements.names.push(name);
+            }
+            Short('r') => {
+                let file = parser.value().map_err(wrong)?;
+                run.requirements.files.push(file.into());
+            }
             Long("log") => {
                 let value = parser.value().map_err(wrong)?;
                 run.log = Some(if value == "-" {

@@ -38,6 +38,14 @@ pub enum Error {
         /// The limit in MiB.
         limit_mib: u64,
     },
+    /// Packages that the program needs cannot be had.
+    #[error("{asked}: {reason}")]
+    Requirements {
+        /// What was asked for.
+        asked: String,
+        /// Why it cannot be had.
+        reason: String,
+    },
     /// The guest's memory cannot hold what it boots from.
     #[error("--mem is too small: this program needs at least {needed_mib}M")]
     MemoryTooSmall {
@@ -88,6 +96,7 @@ impl Error {
             Self::Usage(_)
             | Self::Program { .. }
             | Self::ShareTooLarge { .. }
+            | Self::Requirements { .. }
             | Self::MemoryTooSmall { .. } => STATUS_USAGE,
             Self::Missing(_)
             | Self::Said

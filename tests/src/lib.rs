@@ -42,6 +42,7 @@ pub mod packages;
 pub mod programs;
 pub mod project;
 pub mod quality;
+pub mod requirements;
 pub mod seeded;
 pub mod share;
 pub mod size;

@@ -88,6 +88,8 @@ def prepare_system_template() -> None:
     global is_from_system_template
     is_from_system_template = True
     _prepare(_setup.PRELOAD)
+    # A saved one is loaded where there are other files.
+    sys.path_importer_cache.clear()
     _close_all_but([])
 
 

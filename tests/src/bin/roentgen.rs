@@ -43,7 +43,8 @@ fn run_program(run: Run) -> Result<ExitCode> {
     let here = env::current_dir().map_err(Error::io("the working directory"))?;
     let is_debugged = run.hardware.is_debugged;
     // What is wrong with the program is said before anything is built.
-    let (placed, arguments) = place(&run, &here)?;
+    let (mut placed, arguments) = place(&run, &here)?;
+    run.requirements.check()?;
     let mut needs = vec![Need::Build, Need::Qemu];
     if run.hardware.emulator == Emulator::Bochs {
         needs.extend([Need::Bochs, Need::Iso]);
@@ -53,9 +54,11 @@ fn run_program(run: Run) -> Result<ExitCode> {
         Some(log) => log,
         None => LogTarget::File(project::target_directory("")?.join("kernel.log")),
     };
+    let images = build::images()?;
+    run.requirements.add(&images.python, &mut placed.tree)?;
     let mut machine = Machine::new()
         .hardware(run.hardware)
-        .images(build::images()?)
+        .images(images)
         .tree(placed.tree)
         .directory(placed.directory)
         .python(arguments.iter().map(|word| word.as_encoded_bytes()))
