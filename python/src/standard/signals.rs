@@ -4,22 +4,24 @@
 //! RustPython counts signals up to 63 (its `NSIG` is 64). Here is the C library's `NSIG`,
 //! so `valid_signals` and `pthread_sigmask` are defined anew, and `pidfd_send_signal`, which
 //! takes 0 (is it still there?) as well; `SIGRTMAX`, 64, can be sent,
-//! blocked and waited for, but RustPython keeps no handler for it.
+//! blocked and waited for, but RustPython keeps no handler for it: `getsignal` says what the
+//! kernel does with it.
 
 pub(super) use signals::module_def;
 
 #[rustpython_vm::pymodule(name = "_signal")]
 mod signals {
     use crate::standard::outcome::{checked, failed, retried};
-    use rustpython_vm::builtins::PySet;
+    use rustpython_vm::builtins::{PyModule, PySet};
     use rustpython_vm::convert::ToPyObject;
     use rustpython_vm::function::{ArgIntoFloat, ArgIterable, OptionalArg, OptionalOption};
     use rustpython_vm::types::PyStructSequence;
     use rustpython_vm::{
-        PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass, pystruct_sequence,
+        AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass, pystruct_sequence,
         pystruct_sequence_data,
     };
     use std::io;
+    use std::mem::MaybeUninit;
     use std::time::{Duration, Instant};
 
     #[pyattr]
@@ -57,6 +59,28 @@ mod signals {
 
     #[pyclass(with(PyStructSequence))]
     impl PySiginfo {}
+
+    /// Puts our `getsignal` around RustPython's.
+    pub(crate) fn module_exec(vm: &VirtualMachine, module: &Py<PyModule>) -> PyResult<()> {
+        __module_exec(vm, module);
+        let own = module.get_attr("getsignal", vm)?;
+        let outer = move |signalnum: i32, vm: &VirtualMachine| match signalnum {
+            MOST => Ok(disposition(MOST).to_pyobject(vm)),
+            other => own.call((other,), vm),
+        };
+        module.set_attr("getsignal", vm.new_function("getsignal", outer), vm)
+    }
+
+    /// `SIG_DFL` (0) or `SIG_IGN` (1), or `None` where somebody else has put a handler.
+    fn disposition(signal: i32) -> Option<usize> {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: only asked for; all bytes zero are a `struct sigaction`.
+        let handler = unsafe {
+            libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+            action.assume_init().sa_sigaction
+        };
+        (handler <= libc::SIG_IGN).then_some(handler)
+    }
 
     /// `siginfo_t` as SIGPOLL has it (`sigaction(2)`).
     #[repr(C)]

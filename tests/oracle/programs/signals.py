@@ -93,6 +93,8 @@ def waking():
 def interrupts():
     """Control-C."""
     print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    print([str(signal.getsignal(number)) for number in (63, 64)])
+    print(all(signal.getsignal(number) is not None for number in signal.valid_signals()))
     timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:
