@@ -16,7 +16,7 @@ import roentgen.twisted_reactor
 
 roentgen.twisted_reactor.install()
 
-from twisted.internet import defer, endpoints, protocol, reactor, task, threads  # noqa: E402
+from twisted.internet import defer, endpoints, protocol, task, threads  # noqa: E402
 from twisted.protocols import basic  # noqa: E402
 
 CLIENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 3

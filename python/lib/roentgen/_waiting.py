@@ -30,7 +30,9 @@ class WaitSet:
 
     def __init__(self) -> None:
         self._poll = select.epoll()
-        self._clock = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+        self._clock = os.timerfd_create(
+            time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC
+        )
         self._poll.register(self._clock, READABLE)
         #: When the clock is set to ring; None: not at all.
         self._armed: float | None = None

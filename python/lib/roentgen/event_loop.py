@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._waiting import BROKEN, READABLE, WRITABLE, WaitSet
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
 __all__ = ["EventLoop", "EventLoopPolicy", "run"]
+
+T = TypeVar("T")
 
 
 class _Keys(Mapping["FileDescriptorLike", selectors.SelectorKey]):
@@ -141,12 +143,12 @@ class EventLoop(asyncio.SelectorEventLoop):
         return self._set.waits
 
 
-class EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
+class EventLoopPolicy(asyncio.DefaultEventLoopPolicy):  # type: ignore[name-defined, misc]
     """asyncio's policy, with these loops."""
 
     _loop_factory = EventLoop
 
 
-def run[T](main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
+def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
     """Do as :func:`asyncio.run` does, in a loop of these."""
     return asyncio.run(main, debug=debug, loop_factory=EventLoop)

@@ -87,7 +87,8 @@ class RoentgenReactor(posixbase.PosixReactorBase):
         self._remove(self._writers, writer, WRITABLE)
 
     def removeAll(self) -> list[Any]:
-        return self._removeAll(self.getReaders(), self.getWriters())
+        removed: list[Any] = self._removeAll(self.getReaders(), self.getWriters())
+        return removed
 
     def getReaders(self) -> list[Any]:
         return list(self._readers.values())
@@ -170,30 +171,32 @@ class RoentgenReactor(posixbase.PosixReactorBase):
         self.addReader(end)
 
 
-def watch(descriptor: int, function: Callable[[], object], reactor: Any = None) -> Watch:
+def _installed() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def watch(descriptor: int, function: Callable[[], object]) -> Watch:
     """Call a function whenever a descriptor is readable: a channel's, a process's, a line's.
 
     :returns: what ``reactor.removeReader`` takes to end it.
     """
-    if reactor is None:
-        from twisted.internet import reactor
     one = Watch(descriptor, function)
-    reactor.addReader(one)
+    _installed().addReader(one)
     return one
 
 
-def receive(channel: Channel | Receiver, reactor: Any = None) -> defer.Deferred[Any]:
+def receive(channel: Channel | Receiver) -> defer.Deferred[Any]:
     """Give the next message of a channel when it comes.
 
     It fails with :exc:`roentgen.ChannelClosed` or :exc:`roentgen.PeersGone` where none will come,
     and can be cancelled. Several may wait for the same channel: give each an end of its own.
     """
-    if reactor is None:
-        from twisted.internet import reactor
     waiting: Watch
 
     def stop(_: object = None) -> None:
-        reactor.removeReader(waiting)
+        _installed().removeReader(waiting)
 
     result: defer.Deferred[Any] = defer.Deferred(stop)
 
@@ -210,7 +213,7 @@ def receive(channel: Channel | Receiver, reactor: Any = None) -> defer.Deferred[
         stop()
         result.callback(message)
 
-    waiting = watch(channel.fileno(), look, reactor)
+    waiting = watch(channel.fileno(), look)
     return result
 
 
