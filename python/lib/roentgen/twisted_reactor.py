@@ -126,6 +126,9 @@ class RoentgenReactor(posixbase.PosixReactorBase):
         """Have it read and write; whoever fails, or is broken with nothing left, is given up."""
         is_read = False
         why: Any = None
+        if isinstance(selectable, Watch):
+            # It looks itself what there is, an end among them.
+            events = READABLE
         if events & BROKEN and not events & READABLE:
             is_read = descriptor in self._readers
             why = main.CONNECTION_DONE if is_read else main.CONNECTION_LOST

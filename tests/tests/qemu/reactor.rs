@@ -37,7 +37,7 @@ def main(reactor):
     cancelled.addErrback(lambda failure: failure.type.__name__)
     cancelled.cancel()
     print((yield cancelled))
-    waiting = receive(channel.receiver())
+    waiting = receive(channel.receiver)
     waiting.addErrback(lambda failure: failure.type.__name__)
     channel.close()
     print((yield waiting))
