@@ -15,8 +15,8 @@ use crate::bench::{Depth, Request, Suite};
 use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
 use crate::machine::{Accelerator, Emulator, Hardware, SecondSerial, bochs};
-use crate::size;
 use crate::requirements::Requirements;
+use crate::size;
 use crate::stress::storm::Storm;
 use crate::stress::{self, Size, list};
 

@@ -168,7 +168,14 @@ impl Fetch {
         if !pure.is_empty() {
             let mut install = self.install();
             install.args(["--only-binary=:all:", "--python-version", PYTHON_VERSION]);
-            install.args(["--platform", "any", "--implementation", "py", "--abi", "none"]);
+            install.args([
+                "--platform",
+                "any",
+                "--implementation",
+                "py",
+                "--abi",
+                "none",
+            ]);
             install.args(pure.iter().map(Chosen::requirement));
             self.run(&mut install, |said| self.refused(said))?;
         }
@@ -212,7 +219,13 @@ impl Fetch {
 
     fn install(&self) -> Command {
         let mut command = self.pip();
-        command.args(["install", "--no-deps", "--no-compile", "--upgrade", "--target"]);
+        command.args([
+            "install",
+            "--no-deps",
+            "--no-compile",
+            "--upgrade",
+            "--target",
+        ]);
         command.arg(&self.place);
         command
     }
@@ -319,9 +332,7 @@ mod tests {
 
     #[test]
     fn a_report_tells_packages_for_every_platform_from_others() {
-        let item = |name: &str, url: &str| {
-            json!({"metadata": {"name": name, "version": "1.2"}, "download_info": {"url": url}})
-        };
+        let item = |name: &str, url: &str| json!({"metadata": {"name": name, "version": "1.2"}, "download_info": {"url": url}});
         let report = json!({"version": "1", "install": [
             item("attrs", "https://x/attrs-1.2-py3-none-any.whl"),
             item("zope.interface", "https://x/zope_interface-1.2-cp314-cp314-linux_x86_64.whl"),

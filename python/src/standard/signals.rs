@@ -17,7 +17,7 @@ mod signals {
     use rustpython_vm::function::{ArgIntoFloat, ArgIterable, OptionalArg, OptionalOption};
     use rustpython_vm::types::PyStructSequence;
     use rustpython_vm::{
-        AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass, pystruct_sequence,
+        Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass, pystruct_sequence,
         pystruct_sequence_data,
     };
     use std::io;

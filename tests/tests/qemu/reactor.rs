@@ -67,7 +67,8 @@ the clock ticked True
     .test(
         "reactor: channels, processes and clocks wake it, and nothing else does",
         || {
-            let expected = "one reactor\nan answer\nNone\nTrue True\nCancelledError\nChannelClosed\n";
+            let expected =
+                "one reactor\nan answer\nNone\nTrue True\nCancelledError\nChannelClosed\n";
             assert_eq!(printed(with_twisted().python(["-c", WAITS])), expected);
         },
     )
