@@ -33,7 +33,7 @@ pub(crate) mod _channel {
     use rustpython_vm::function::{FuncArgs, OptionalOption};
     use rustpython_vm::protocol::PyIterReturn;
     use rustpython_vm::types::{
-        DefaultConstructor, Initializer, IterNext, Iterable, Representable, SelfIter,
+        Constructor, DefaultConstructor, Initializer, IterNext, Iterable, Representable, SelfIter,
     };
     use rustpython_vm::{
         AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass,
@@ -135,7 +135,7 @@ pub(crate) mod _channel {
             let current = scheduler.current();
             let own = current.deliver(taken);
             let prefers_partner = manners.preference == if is_sender { -1 } else { 1 };
-            let result = if manners.is_schedule_all {
+            if manners.is_schedule_all {
                 scheduler.append(&partner);
                 drop((current, own, owned, partner));
                 scheduler.next()
@@ -147,8 +147,7 @@ pub(crate) mod _channel {
                 scheduler.append(&partner);
                 drop((current, own, owned, partner));
                 scheduler.delivered()
-            };
-            result
+            }
         }
 
         /// Nobody waits: the current tasklet does.
@@ -179,7 +178,7 @@ pub(crate) mod _channel {
     impl Initializer for Channel {
         type Args = FuncArgs;
 
-        fn init(_zelf: PyRef<Self>, _args: FuncArgs, _vm: &VirtualMachine) -> PyResult<()> {
+        fn init(_zelf: &Py<Self>, _args: FuncArgs, _vm: &VirtualMachine) -> PyResult<()> {
             Ok(())
         }
     }
@@ -188,7 +187,7 @@ pub(crate) mod _channel {
 
     impl IterNext for Channel {
         fn next(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult<PyIterReturn> {
-            if zelf.closed() {
+            if Self::closed(zelf) {
                 return Ok(PyIterReturn::StopIteration(None));
             }
             PyIterReturn::from_pyresult(Self::act(zelf, None, vm), vm)
@@ -200,7 +199,7 @@ pub(crate) mod _channel {
             Ok(format!(
                 "<stackless.channel object at {:#x}, balance {}>",
                 zelf.get_id(),
-                zelf.balance()
+                Self::balance(zelf)
             ))
         }
     }
@@ -216,7 +215,7 @@ pub(crate) mod _channel {
     }
 
     #[pyclass(
-        with(DefaultConstructor, Initializer, Iterable, IterNext, Representable),
+        with(Constructor, Initializer, Iterable, IterNext, Representable),
         flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
     )]
     impl Channel {
@@ -265,68 +264,68 @@ pub(crate) mod _channel {
 
         /// Have nobody wait any more who does not yet.
         #[pymethod]
-        fn close(&self) {
-            self.manners.lock().is_closing = true;
+        fn close(zelf: &Py<Self>) {
+            zelf.manners.lock().is_closing = true;
         }
 
         /// Undo `close`.
         #[pymethod]
-        fn open(&self) {
-            self.manners.lock().is_closing = false;
+        fn open(zelf: &Py<Self>) {
+            zelf.manners.lock().is_closing = false;
         }
 
         #[pygetset]
-        fn closing(&self) -> bool {
-            self.manners.lock().is_closing
+        fn closing(zelf: &Py<Self>) -> bool {
+            zelf.manners.lock().is_closing
         }
 
         #[pygetset]
-        fn closed(&self) -> bool {
-            self.closing() && self.queue().ring.length == 0
+        fn closed(zelf: &Py<Self>) -> bool {
+            Self::closing(zelf) && zelf.queue().ring.length == 0
         }
 
         /// How many wait: to send, or, as a negative number, to receive.
         #[pygetset]
-        fn balance(&self) -> isize {
-            let queue = *self.queue();
+        fn balance(zelf: &Py<Self>) -> isize {
+            let queue = *zelf.queue();
             let length = queue.ring.length.cast_signed();
             if queue.are_senders { length } else { -length }
         }
 
         /// Who waits first.
         #[pygetset(name = "queue")]
-        fn queue_head(&self, vm: &VirtualMachine) -> PyResult<Option<PyRef<Tasklet>>> {
-            let scheduler = self.scheduler(vm)?;
-            let head = self.queue().ring.head;
+        fn queue_head(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult<Option<PyRef<Tasklet>>> {
+            let scheduler = zelf.scheduler(vm)?;
+            let head = zelf.queue().ring.head;
             Ok(head.and_then(|head| scheduler.at(head)))
         }
 
         #[pygetset]
-        fn preference(&self) -> i8 {
-            self.manners.lock().preference
+        fn preference(zelf: &Py<Self>) -> i8 {
+            zelf.manners.lock().preference
         }
 
         #[pygetset(setter)]
-        fn set_preference(&self, value: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
+        fn set_preference(zelf: &Py<Self>, value: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
             let value: i64 = value.try_to_value(vm)?;
-            self.manners.lock().preference = value.signum() as i8;
+            zelf.manners.lock().preference = value.signum() as i8;
             Ok(())
         }
 
         #[pygetset]
-        fn schedule_all(&self) -> bool {
-            self.manners.lock().is_schedule_all
+        fn schedule_all(zelf: &Py<Self>) -> bool {
+            zelf.manners.lock().is_schedule_all
         }
 
         #[pygetset(setter)]
-        fn set_schedule_all(&self, flag: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
+        fn set_schedule_all(zelf: &Py<Self>, flag: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
             let flag = flag.try_to_bool(vm)?;
-            self.manners.lock().is_schedule_all = flag;
+            zelf.manners.lock().is_schedule_all = flag;
             Ok(())
         }
 
         #[pymethod]
-        fn __reduce_ex__(&self, _protocol: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        fn __reduce_ex__(_zelf: &Py<Self>, _protocol: PyObjectRef, vm: &VirtualMachine) -> PyResult {
             Err(vm.new_type_error("cannot pickle 'channel' object: those that wait have stacks"))
         }
     }

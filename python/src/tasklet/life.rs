@@ -1,7 +1,7 @@
 //! The life of a tasklet: how it begins on a stack of its own, how exceptions are raised in
 //! it, and how it ends.
 
-use rustpython_vm::builtins::{PyBaseExceptionRef, PyBoundMethod, PyFunction};
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyFunction};
 use rustpython_vm::{AsObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
 
 use super::hooks;
@@ -53,11 +53,7 @@ fn live(scheduler: &Scheduler) -> Option<PyBaseExceptionRef> {
 
 /// Calls what a tasklet is bound to.
 fn invoke((function, arguments): (PyObjectRef, rustpython_vm::function::FuncArgs), vm: &VirtualMachine) -> PyResult {
-    let has_frame = function.downcast_ref::<PyFunction>().is_some()
-        || function
-            .downcast_ref::<PyBoundMethod>()
-            .is_some_and(|method| method.__func__().downcast_ref::<PyFunction>().is_some());
-    if has_frame {
+    if function.downcast_ref::<PyFunction>().is_some() {
         return function.call(arguments, vm);
     }
     // Some builtins look at their caller's frame and take it for granted.

@@ -67,7 +67,7 @@ fn exception_from(
 
 #[rustpython_vm::pymodule(
     name = "_stackless",
-    with(super::tasklet::_tasklet, super::channel::_channel)
+    with(tasklet::_tasklet, channel::_channel)
 )]
 mod _stackless {
     use rustpython_vm::builtins::{PyTupleRef, PyTypeRef};
@@ -75,7 +75,7 @@ mod _stackless {
     use rustpython_vm::{PyObjectRef, PyRef, PyResult, VirtualMachine};
 
     use super::scheduler::Scheduler;
-    use super::tasklet::{Delivery, Place, Tasklet};
+    use super::tasklet::{Delivery, Tasklet};
     use super::watchdog::{Limit, Watch};
     use super::{hooks, stack, threads};
 
@@ -188,15 +188,19 @@ mod _stackless {
 
     /// The threads that have tasklets.
     #[pyfunction]
-    fn _threads() -> Vec<u64> {
-        threads::all()
+    fn _threads(vm: &VirtualMachine) -> PyObjectRef {
+        let all = threads::all();
+        let all = all.into_iter().map(|thread| vm.ctx.new_int(thread).into());
+        vm.ctx.new_list(all.collect()).into()
     }
 
     /// The main tasklet, the current one, and how many can run, of the calling thread.
     #[pyfunction]
     fn get_thread_info(thread_id: OptionalArg<u64>, vm: &VirtualMachine) -> PyResult<PyTupleRef> {
         let scheduler = Scheduler::here(vm)?;
-        if thread_id.is_present_and(|thread| *thread != scheduler.thread) {
+        if thread_id
+            .into_option()
+            .is_some_and(|thread| thread != scheduler.thread) {
             return Err(vm.new_runtime_error("only the calling thread's tasklets can be looked at"));
         }
         Ok(vm.ctx.new_tuple(vec![

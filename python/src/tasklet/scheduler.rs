@@ -349,14 +349,10 @@ impl Scheduler {
     #[must_use]
     pub(super) fn arrive(&self) -> (Option<PyRef<Tasklet>>, Vec<Leftover>) {
         if let Some(mut ended) = self.ended.take() {
-            let mut spare = self.spare.borrow_mut();
-            if spare.len() < SPARE && ended.is_of_size() {
-                drop(spare);
+            let has_room = self.spare.borrow().len() < SPARE;
+            if has_room && ended.is_of_size() {
                 ended.renew(self.vm(), life::entry);
                 self.spare.borrow_mut().push(ended);
-            } else {
-                drop(spare);
-                drop(ended);
             }
         }
         (self.left.take(), self.litter.take())

@@ -110,14 +110,12 @@ unsafe impl Traverse for State {
 
 #[rustpython_vm::pymodule(sub)]
 pub(crate) mod _tasklet {
-    use rustpython_vm::builtins::{
-        PyBaseExceptionRef, PyDictRef, PyTupleRef, PyTypeRef,
-    };
+    use rustpython_vm::builtins::PyDictRef;
     use rustpython_vm::common::lock::{PyMutex, PyMutexGuard};
     use rustpython_vm::function::{FuncArgs, KwArgs, OptionalArg, OptionalOption};
     use rustpython_vm::object::{Traverse, TraverseFn};
     use rustpython_vm::types::{
-        Callable, DefaultConstructor, Destructor, Initializer, Representable,
+        Callable, Constructor, DefaultConstructor, Destructor, Initializer, Representable,
     };
     use rustpython_vm::{
         AsObject, Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass,
@@ -296,6 +294,27 @@ pub(crate) mod _tasklet {
             Ok(())
         }
 
+        /// Its context, made where it has none yet.
+        fn context(&self, vm: &VirtualMachine) -> PyResult {
+            if let Some(context) = self.state().context.clone() {
+                return Ok(context);
+            }
+            let class = vm.import("_contextvars", 0)?.get_attr("Context", vm)?;
+            let new = class.call((), vm)?;
+            Ok(self.state().context.get_or_insert(new).clone())
+        }
+
+        /// The previous (0) or the next (1) one in its ring.
+        fn neighbour(&self, which: usize) -> Option<PyRef<Self>> {
+            let index = match self.state().place {
+                Place::Nowhere => return None,
+                Place::Runnable(index) | Place::Waiting(index, _) => index,
+            };
+            let scheduler = Scheduler::existing().filter(|here| self.is_of(here))?;
+            let [previous, next] = scheduler.neighbours(index);
+            if which == 0 { previous } else { next }
+        }
+
         /// Has it run at once, and the caller either wait for its next turn or be paused.
         fn run_now(zelf: &Py<Self>, is_pausing: bool, vm: &VirtualMachine) -> PyResult<()> {
             let scheduler = zelf.runnable(vm)?;
@@ -351,8 +370,8 @@ pub(crate) mod _tasklet {
     impl Initializer for Tasklet {
         type Args = BindArgs;
 
-        fn init(zelf: PyRef<Self>, args: BindArgs, vm: &VirtualMachine) -> PyResult<()> {
-            args.apply(&zelf, vm)
+        fn init(zelf: &Py<Self>, args: BindArgs, vm: &VirtualMachine) -> PyResult<()> {
+            args.apply(zelf, vm)
         }
     }
 
@@ -403,7 +422,7 @@ pub(crate) mod _tasklet {
     }
 
     #[pyclass(
-        with(DefaultConstructor, Initializer, Callable, Destructor, Representable),
+        with(Constructor, Initializer, Callable, Destructor, Representable),
         flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
     )]
     impl Tasklet {
@@ -542,7 +561,7 @@ pub(crate) mod _tasklet {
         }
 
         #[pygetset]
-        fn ignore_nesting(&self) -> bool {
+        fn ignore_nesting(_zelf: &Py<Self>) -> bool {
             true
         }
 
@@ -554,7 +573,9 @@ pub(crate) mod _tasklet {
             vm: &VirtualMachine,
         ) -> PyResult<()> {
             let here = Scheduler::here(vm)?;
-            if thread_id.is_present_and(|thread| *thread != here.thread) {
+            if thread_id
+                .into_option()
+                .is_some_and(|thread| thread != here.thread) {
                 return Err(vm.new_runtime_error(
                     "a tasklet can be taken over by the calling thread only",
                 ));
@@ -623,75 +644,66 @@ pub(crate) mod _tasklet {
             result
         }
 
-        fn context(&self, vm: &VirtualMachine) -> PyResult {
-            if let Some(context) = self.state().context.clone() {
-                return Ok(context);
-            }
-            let class = vm.import("_contextvars", 0)?.get_attr("Context", vm)?;
-            let new = class.call((), vm)?;
-            Ok(self.state().context.get_or_insert(new).clone())
-        }
-
         #[pygetset]
-        fn context_id(&self, vm: &VirtualMachine) -> PyResult<usize> {
-            Ok(self.context(vm)?.get_id())
+        fn context_id(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult<usize> {
+            Ok(zelf.context(vm)?.get_id())
         }
 
         /// Whether it has been given arguments and has not ended.
         #[pygetset]
-        fn alive(&self) -> bool {
-            self.state().is_alive()
+        fn alive(zelf: &Py<Self>) -> bool {
+            zelf.state().is_alive()
         }
 
         /// Whether it waits at a channel.
         #[pygetset]
-        fn blocked(&self) -> bool {
-            matches!(self.state().place, Place::Waiting(..))
+        fn blocked(zelf: &Py<Self>) -> bool {
+            matches!(zelf.state().place, Place::Waiting(..))
         }
 
         /// Whether it is runnable, or waits at a channel.
         #[pygetset]
-        fn scheduled(&self) -> bool {
-            !matches!(self.state().place, Place::Nowhere)
+        fn scheduled(zelf: &Py<Self>) -> bool {
+            !matches!(zelf.state().place, Place::Nowhere)
         }
 
         /// Whether it is alive, and neither runnable nor at a channel.
         #[pygetset]
-        fn paused(&self) -> bool {
-            let state = self.state();
+        fn paused(zelf: &Py<Self>) -> bool {
+            let state = zelf.state();
             state.is_alive() && matches!(state.place, Place::Nowhere)
         }
 
         /// Whether it could go on after pickling: a stack cannot be pickled.
         #[pygetset]
-        fn restorable(&self) -> bool {
+        fn restorable(_zelf: &Py<Self>) -> bool {
             false
         }
 
         #[pygetset]
-        fn atomic(&self) -> bool {
-            self.is_atomic()
+        fn atomic(zelf: &Py<Self>) -> bool {
+            zelf.is_atomic()
         }
 
         #[pygetset]
-        fn block_trap(&self) -> bool {
-            self.state().is_block_trap
+        fn block_trap(zelf: &Py<Self>) -> bool {
+            zelf.state().is_block_trap
         }
 
         #[pygetset(setter)]
-        fn set_block_trap(&self, flag: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
+        fn set_block_trap(zelf: &Py<Self>, flag: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
             let flag = flag.try_to_bool(vm)?;
-            self.state().is_block_trap = flag;
+            zelf.state().is_block_trap = flag;
             Ok(())
         }
 
         #[pygetset]
-        fn is_current(zelf: PyRef<Self>) -> bool {
-            Scheduler::existing().is_some_and(|scheduler| scheduler.is_current(&zelf))
+        fn is_current(zelf: &Py<Self>) -> bool {
+            Scheduler::existing().is_some_and(|scheduler| scheduler.is_current(zelf))
         }
 
         #[pygetset]
-        fn is_main(zelf: PyRef<Self>) -> bool {
+        fn is_main(zelf: &Py<Self>) -> bool {
             let state = zelf.state();
             state.phase == Phase::UnderWay
                 && state.coroutine.as_ref().is_some_and(|coroutine| coroutine.is_of_thread())
@@ -699,8 +711,8 @@ pub(crate) mod _tasklet {
 
         /// The thread that it belongs to; -1 where that has ended.
         #[pygetset]
-        fn thread_id(&self, vm: &VirtualMachine) -> PyObjectRef {
-            let home = self.state().home;
+        fn thread_id(zelf: &Py<Self>, vm: &VirtualMachine) -> PyObjectRef {
+            let home = zelf.state().home;
             match home {
                 Some(home) if super::super::threads::is_there(home.scheduler) => {
                     vm.ctx.new_int(home.thread).into()
@@ -709,32 +721,22 @@ pub(crate) mod _tasklet {
             }
         }
 
-        fn neighbour(&self, which: usize) -> Option<PyRef<Self>> {
-            let index = match self.state().place {
-                Place::Nowhere => return None,
-                Place::Runnable(index) | Place::Waiting(index, _) => index,
-            };
-            let scheduler = Scheduler::existing().filter(|here| self.is_of(here))?;
-            let [previous, next] = scheduler.neighbours(index);
-            if which == 0 { previous } else { next }
-        }
-
         /// The next one in its ring.
         #[pygetset]
-        fn next(&self) -> Option<PyRef<Self>> {
-            self.neighbour(1)
+        fn next(zelf: &Py<Self>) -> Option<PyRef<Self>> {
+            zelf.neighbour(1)
         }
 
         /// The previous one in its ring.
         #[pygetset]
-        fn prev(&self) -> Option<PyRef<Self>> {
-            self.neighbour(0)
+        fn prev(zelf: &Py<Self>) -> Option<PyRef<Self>> {
+            zelf.neighbour(0)
         }
 
         /// The channel that it waits at.
         #[pygetset]
-        fn _channel(&self) -> Option<PyObjectRef> {
-            match &self.state().place {
+        fn _channel(zelf: &Py<Self>) -> Option<PyObjectRef> {
+            match &zelf.state().place {
                 Place::Waiting(_, channel) => Some(channel.clone().into()),
                 _ => None,
             }
@@ -742,8 +744,8 @@ pub(crate) mod _tasklet {
 
         /// What it is given when it goes on.
         #[pygetset]
-        fn tempval(&self, vm: &VirtualMachine) -> PyObjectRef {
-            match &self.state().delivery {
+        fn tempval(zelf: &Py<Self>, vm: &VirtualMachine) -> PyObjectRef {
+            match &zelf.state().delivery {
                 Some(Delivery::Value(value)) => value.clone(),
                 Some(Delivery::Raise(error)) => error.clone().into(),
                 None => vm.ctx.none(),
@@ -751,8 +753,8 @@ pub(crate) mod _tasklet {
         }
 
         #[pygetset(setter)]
-        fn set_tempval(&self, value: PyObjectRef) {
-            drop(self.deliver(Delivery::Value(value)));
+        fn set_tempval(zelf: &Py<Self>, value: PyObjectRef) {
+            drop(zelf.deliver(Delivery::Value(value)));
         }
 
         /// Its newest frame.
@@ -783,7 +785,7 @@ pub(crate) mod _tasklet {
         }
 
         #[pymethod]
-        fn __reduce_ex__(&self, _protocol: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        fn __reduce_ex__(_zelf: &Py<Self>, _protocol: PyObjectRef, vm: &VirtualMachine) -> PyResult {
             Err(vm.new_type_error("cannot pickle 'tasklet' object: its stack is native"))
         }
     }
