@@ -88,10 +88,14 @@ pub(super) fn throw(
         drop(tasklet.deliver(Delivery::Raise(error)));
         return Ok(());
     }
-    drop(scheduler.resume_with(&tasklet, Some(Delivery::Raise(error))));
     if is_pending {
+        drop(scheduler.resume_with(&tasklet, Some(Delivery::Raise(error))));
         return Ok(());
     }
+    // Just before the current one, which goes on when this one ends or waits.
+    let owned = scheduler.take_out(&tasklet);
+    let leftover = scheduler.resume_with(&tasklet, Some(Delivery::Raise(error)));
+    drop((owned, leftover));
     scheduler.go(tasklet).map(drop)
 }
 

@@ -196,11 +196,6 @@ impl Machine {
         // Their destructors may run anything.
         drop(gone);
     }
-
-    /// The base of the contexts that the machine is in (PEP 567), where it is parked.
-    pub(super) fn set_context(&self, context: PyObjectRef) -> Option<PyObjectRef> {
-        set_base_context(self.parked()?, context)
-    }
 }
 
 /// Replaces the outermost context of a machine; the one before.
