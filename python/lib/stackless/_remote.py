@@ -53,10 +53,13 @@ class _Waiting(threading.local):
                 queue.remove(current)
             if not queue and self.tasklets.get(key) is queue:
                 del self.tasklets[key]
+            if not self.tasklets and self.poller is not None:
+                # It is counted among those that can run, so it goes when nobody waits.
+                self.poller.kill()
 
     def _poll(self) -> None:
         """Wake whoever can go on, and let the others run in between."""
-        while self.tasklets:
+        while True:
             poll = select.poll()
             events: dict[int, int] = {}
             for descriptor, event in self.tasklets:

@@ -26,7 +26,7 @@ use std::sync::OnceLock;
 
 use rustpython_vm::frame::InterpreterFrame;
 use rustpython_vm::vm::thread::{
-    ThreadedVirtualMachine, get_current_frame, set_current_frame, update_thread_exception,
+    ThreadedVirtualMachine, current_thread_slot, get_current_frame, set_current_frame, update_thread_exception,
 };
 use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
@@ -146,9 +146,10 @@ impl Machine {
         // SAFETY: both are there, and distinct, by the caller's promise.
         let (from, to) = unsafe { (&mut *from.as_ptr(), &mut *to.as_ptr()) };
         // SAFETY: the live machine; the reference is gone before it is written.
-        let (limit, handled) = unsafe {
+        let (limit, is_traced, is_handling) = unsafe {
             let vm = vm.as_ref();
-            (vm.recursion_limit.get(), vm.current_exception().is_some())
+            let is_handling = vm.current_exception().is_some();
+            (vm.recursion_limit.get(), vm.use_tracing.get(), is_handling)
         };
         // SAFETY: each of them has `WORDS` words; what belongs to the thread is put back
         // before anybody looks, and no second pointer to the table is left in `from`.
@@ -165,10 +166,13 @@ impl Machine {
         // SAFETY: the live machine, with its new contents.
         let vm = unsafe { vm.as_ref() };
         vm.recursion_limit.set(limit);
-        // The thread's copy, for `sys._current_exceptions`.
+        // The thread's copies, for `sys._current_exceptions` and `sys.gettrace`.
         let current = vm.current_exception();
-        if handled || current.is_some() {
+        if is_handling || current.is_some() {
             update_thread_exception(current);
+        }
+        if is_traced || vm.use_tracing.get() {
+            publish_tracers(vm);
         }
     }
 
@@ -229,6 +233,20 @@ impl Drop for Machine {
             // SAFETY: the contents are there, and go with it.
             unsafe { self.contents.assume_init_drop() };
         }
+    }
+}
+
+/// Shows the machine's trace functions to whoever asks for the thread's. Those that were
+/// shown are owned by the machine that was live before.
+#[cold]
+fn publish_tracers(vm: &VirtualMachine) {
+    if let Some(slot) = current_thread_slot() {
+        let new = vm.trace_func.borrow().clone();
+        let old = std::mem::replace(&mut *slot.trace_func.lock(), new);
+        drop(old);
+        let new = vm.profile_func.borrow().clone();
+        let old = std::mem::replace(&mut *slot.profile_func.lock(), new);
+        drop(old);
     }
 }
 
