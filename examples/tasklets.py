@@ -66,7 +66,8 @@ def many(count: int) -> None:
 
     def wait(number: int) -> None:
         nonlocal total
-        total += number + channel.receive()
+        value = channel.receive()
+        total += number + value
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.monotonic()

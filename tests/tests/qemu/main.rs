@@ -10,6 +10,7 @@
 //! | [`exhaustion`] | memory, descriptors and processes run out |
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
 //! | [`interrupts`] | interrupt lines, ports and registers in Python, and drivers |
+//! | [`tasklets`] | package `stackless`: tasklets by the ten thousand, templates of them |
 //! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
@@ -28,6 +29,7 @@ mod programs;
 mod scheduler;
 mod streams;
 mod stress;
+mod tasklets;
 mod template;
 mod terminal;
 
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         exhaustion::add,
         interrupts::add,
         stress::add,
+        tasklets::add,
         template::add,
         door::add,
         terminal::add,
