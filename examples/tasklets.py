@@ -51,6 +51,7 @@ def watchdog() -> None:
     turns = []
     for _ in range(6):
         interrupted = stackless.run(10_000)
+        assert interrupted is not None, "neither of them ever ends"
         turns.append(tasklets[interrupted])
         interrupted.insert()
     print("  interrupted:", *turns)

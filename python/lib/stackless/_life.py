@@ -34,7 +34,7 @@ def _call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
 def _begun(thread: int) -> None:
     """Have the tasklets of the calling thread end before it does."""
-    if thread == _main_thread:
+    if thread == _thread._get_main_thread_ident():  # type: ignore[attr-defined]
         atexit.register(_stackless._close)
     else:
         _ends.end = _End()
@@ -56,5 +56,4 @@ def atomic() -> Iterator[None]:
         current.set_atomic(old)
 
 
-_main_thread = _thread._get_main_thread_ident()
 _stackless._give(TaskletExit, _call, _begun)

@@ -46,7 +46,11 @@ unsafe extern "C" fn __wrap_pthread_getattr_np(
             if result != 0 {
                 return result;
             }
-            libc::pthread_attr_setstack(attributes, std::ptr::with_exposed_provenance_mut(base), size)
+            libc::pthread_attr_setstack(
+                attributes,
+                std::ptr::with_exposed_provenance_mut(base),
+                size,
+            )
         },
         // SAFETY: the caller's promise.
         None => unsafe { __real_pthread_getattr_np(thread, attributes) },

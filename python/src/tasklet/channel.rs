@@ -95,11 +95,7 @@ pub(crate) mod _channel {
         }
 
         /// Sends what is given, or receives.
-        fn act(
-            zelf: &Py<Self>,
-            sent: Option<Delivery>,
-            vm: &VirtualMachine,
-        ) -> PyResult {
+        fn act(zelf: &Py<Self>, sent: Option<Delivery>, vm: &VirtualMachine) -> PyResult {
             let scheduler = zelf.scheduler(vm)?;
             let is_sender = sent.is_some();
             let partner = |queue: Queue| {
@@ -233,9 +229,14 @@ pub(crate) mod _channel {
 
         /// Have `exc(*args)` raised in whoever receives.
         #[pymethod]
-        fn send_exception(zelf: &Py<Self>, mut args: FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
-            let class: Option<PyTypeRef> =
-                args.take_positional().and_then(|class| class.downcast().ok());
+        fn send_exception(
+            zelf: &Py<Self>,
+            mut args: FuncArgs,
+            vm: &VirtualMachine,
+        ) -> PyResult<()> {
+            let class: Option<PyTypeRef> = args
+                .take_positional()
+                .and_then(|class| class.downcast().ok());
             let error = super::super::exception_of(class, args.args, vm)?;
             Self::act(zelf, Some(Delivery::Raise(error)), vm).map(drop)
         }
@@ -252,7 +253,11 @@ pub(crate) mod _channel {
 
         /// Send each item of an iterable; returns how many there were.
         #[pymethod]
-        fn send_sequence(zelf: &Py<Self>, sequence: PyObjectRef, vm: &VirtualMachine) -> PyResult<usize> {
+        fn send_sequence(
+            zelf: &Py<Self>,
+            sequence: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult<usize> {
             let iterator = sequence.get_iter(vm)?;
             let mut count = 0;
             while let PyIterReturn::Return(value) = iterator.next(vm)? {
@@ -306,7 +311,11 @@ pub(crate) mod _channel {
         }
 
         #[pygetset(setter)]
-        fn set_preference(zelf: &Py<Self>, value: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
+        fn set_preference(
+            zelf: &Py<Self>,
+            value: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult<()> {
             let value: i64 = value.try_to_value(vm)?;
             zelf.manners.lock().preference = value.signum() as i8;
             Ok(())
@@ -318,14 +327,22 @@ pub(crate) mod _channel {
         }
 
         #[pygetset(setter)]
-        fn set_schedule_all(zelf: &Py<Self>, flag: PyObjectRef, vm: &VirtualMachine) -> PyResult<()> {
+        fn set_schedule_all(
+            zelf: &Py<Self>,
+            flag: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult<()> {
             let flag = flag.try_to_bool(vm)?;
             zelf.manners.lock().is_schedule_all = flag;
             Ok(())
         }
 
         #[pymethod]
-        fn __reduce_ex__(_zelf: &Py<Self>, _protocol: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        fn __reduce_ex__(
+            _zelf: &Py<Self>,
+            _protocol: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult {
             Err(vm.new_type_error("cannot pickle 'channel' object: those that wait have stacks"))
         }
     }

@@ -114,7 +114,10 @@ pub(super) fn is_tasklet_exit(error: &PyBaseExceptionRef, vm: &VirtualMachine) -
     given(|given| given.exit.clone(), vm).is_ok_and(|class| error.fast_isinstance(&class))
 }
 
-fn object<T: rustpython_vm::PyPayload>(value: Option<&PyRef<T>>, vm: &VirtualMachine) -> PyObjectRef {
+fn object<T: rustpython_vm::PyPayload>(
+    value: Option<&PyRef<T>>,
+    vm: &VirtualMachine,
+) -> PyObjectRef {
     value.map_or_else(|| vm.ctx.none(), |value| value.clone().into())
 }
 
@@ -128,7 +131,11 @@ pub(super) fn scheduling(
     if let Some(callback) = SCHEDULE.get()
         && let Err(error) = callback.call((object(from, vm), object(to, vm)), vm)
     {
-        vm.run_unraisable(error, Some("Exception ignored in schedule callback".to_owned()), callback);
+        vm.run_unraisable(
+            error,
+            Some("Exception ignored in schedule callback".to_owned()),
+            callback,
+        );
     }
 }
 
@@ -158,7 +165,10 @@ pub(super) fn communicating(
 
 /// Gives an exception that ends a tasklet to the error handler; what the main tasklet is
 /// told then.
-pub(super) fn handled(error: PyBaseExceptionRef, vm: &VirtualMachine) -> Option<PyBaseExceptionRef> {
+pub(super) fn handled(
+    error: PyBaseExceptionRef,
+    vm: &VirtualMachine,
+) -> Option<PyBaseExceptionRef> {
     let Some(handler) = ERROR.get() else {
         return Some(error);
     };

@@ -52,7 +52,10 @@ fn live(scheduler: &Scheduler) -> Option<PyBaseExceptionRef> {
 }
 
 /// Calls what a tasklet is bound to.
-fn invoke((function, arguments): (PyObjectRef, rustpython_vm::function::FuncArgs), vm: &VirtualMachine) -> PyResult {
+fn invoke(
+    (function, arguments): (PyObjectRef, rustpython_vm::function::FuncArgs),
+    vm: &VirtualMachine,
+) -> PyResult {
     if function.downcast_ref::<PyFunction>().is_some() {
         return function.call(arguments, vm);
     }

@@ -26,7 +26,8 @@ use std::sync::OnceLock;
 
 use rustpython_vm::frame::InterpreterFrame;
 use rustpython_vm::vm::thread::{
-    ThreadedVirtualMachine, current_thread_slot, get_current_frame, set_current_frame, update_thread_exception,
+    ThreadedVirtualMachine, current_thread_slot, get_current_frame, set_current_frame,
+    update_thread_exception,
 };
 use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
@@ -252,6 +253,7 @@ fn publish_tracers(vm: &VirtualMachine) {
 
 /// Whether a machine is traced by somebody.
 pub(super) fn is_traced(vm: &VirtualMachine) -> bool {
-    let is_set = |function: &std::cell::RefCell<PyObjectRef>| !vm.is_none(function.borrow().as_object());
+    let is_set =
+        |function: &std::cell::RefCell<PyObjectRef>| !vm.is_none(function.borrow().as_object());
     is_set(&vm.trace_func) || is_set(&vm.profile_func)
 }

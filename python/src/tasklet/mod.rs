@@ -65,10 +65,7 @@ fn exception_from(
     vm.normalize_exception(class, value, traceback)
 }
 
-#[rustpython_vm::pymodule(
-    name = "_stackless",
-    with(tasklet::_tasklet, channel::_channel)
-)]
+#[rustpython_vm::pymodule(name = "_stackless", with(tasklet::_tasklet, channel::_channel))]
 mod _stackless {
     use rustpython_vm::builtins::{PyTupleRef, PyTypeRef};
     use rustpython_vm::function::{FuncArgs, OptionalArg};
@@ -200,7 +197,8 @@ mod _stackless {
         let scheduler = Scheduler::here(vm)?;
         if thread_id
             .into_option()
-            .is_some_and(|thread| thread != scheduler.thread) {
+            .is_some_and(|thread| thread != scheduler.thread)
+        {
             return Err(vm.new_runtime_error("only the calling thread's tasklets can be looked at"));
         }
         Ok(vm.ctx.new_tuple(vec![

@@ -466,7 +466,8 @@ impl Scheduler {
             unreachable!("a tasklet that ended had a coroutine");
         };
         // SAFETY: `into_raw` above. The box stays where it is, also while it changes hands.
-        self.ended.set(Some(unsafe { Box::from_raw(from.as_ptr()) }));
+        self.ended
+            .set(Some(unsafe { Box::from_raw(from.as_ptr()) }));
         // SAFETY: `from` is what runs, and lives until `next` arrives, which is another one.
         unsafe { Coroutine::transfer(self.vm, self.layout, from, next) };
         unreachable!("a tasklet that ended is never come back to")

@@ -248,7 +248,10 @@ pub(crate) mod _tasklet {
             vm: &VirtualMachine,
         ) -> PyResult<()> {
             let here = Scheduler::here(vm)?;
-            if function.as_ref().is_some_and(|function| !function.is_callable()) {
+            if function
+                .as_ref()
+                .is_some_and(|function| !function.is_callable())
+            {
                 return Err(vm.new_type_error("tasklet function must be a callable or None"));
             }
             let context = match function {
@@ -399,7 +402,10 @@ pub(crate) mod _tasklet {
                 (_, Place::Runnable(_)) => "scheduled",
                 (_, Place::Nowhere) => "paused",
             };
-            Ok(format!("<stackless.tasklet object at {:#x}, {what}>", zelf.get_id()))
+            Ok(format!(
+                "<stackless.tasklet object at {:#x}, {what}>",
+                zelf.get_id()
+            ))
         }
     }
 
@@ -487,7 +493,9 @@ pub(crate) mod _tasklet {
             mut args: FuncArgs,
             vm: &VirtualMachine,
         ) -> PyResult<()> {
-            let class = args.take_positional().and_then(|class| class.downcast().ok());
+            let class = args
+                .take_positional()
+                .and_then(|class| class.downcast().ok());
             let error = super::super::exception_of(class, args.args, vm)?;
             life::throw(zelf.scheduler(vm)?, zelf, error, false)
         }
@@ -575,16 +583,17 @@ pub(crate) mod _tasklet {
             let here = Scheduler::here(vm)?;
             if thread_id
                 .into_option()
-                .is_some_and(|thread| thread != here.thread) {
-                return Err(vm.new_runtime_error(
-                    "a tasklet can be taken over by the calling thread only",
-                ));
+                .is_some_and(|thread| thread != here.thread)
+            {
+                return Err(
+                    vm.new_runtime_error("a tasklet can be taken over by the calling thread only")
+                );
             }
             let mut state = zelf.state();
             if state.phase == Phase::UnderWay {
-                return Err(vm.new_runtime_error(
-                    "the tasklet has a stack, which belongs to its thread",
-                ));
+                return Err(
+                    vm.new_runtime_error("the tasklet has a stack, which belongs to its thread")
+                );
             }
             if !matches!(state.place, Place::Nowhere) {
                 return Err(vm.new_runtime_error("tasklet is scheduled"));
@@ -618,9 +627,7 @@ pub(crate) mod _tasklet {
             let mut live = None;
             if let Some(machine) = machine {
                 if machine.context_stack.borrow().len() > 1 {
-                    return Err(vm.new_runtime_error(
-                        "the tasklet is inside of Context.run()",
-                    ));
+                    return Err(vm.new_runtime_error("the tasklet is inside of Context.run()"));
                 }
                 live = machine::set_base_context(machine, context.clone());
             }
@@ -706,7 +713,10 @@ pub(crate) mod _tasklet {
         fn is_main(zelf: &Py<Self>) -> bool {
             let state = zelf.state();
             state.phase == Phase::UnderWay
-                && state.coroutine.as_ref().is_some_and(|coroutine| coroutine.is_of_thread())
+                && state
+                    .coroutine
+                    .as_ref()
+                    .is_some_and(|coroutine| coroutine.is_of_thread())
         }
 
         /// The thread that it belongs to; -1 where that has ended.
@@ -785,7 +795,11 @@ pub(crate) mod _tasklet {
         }
 
         #[pymethod]
-        fn __reduce_ex__(_zelf: &Py<Self>, _protocol: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        fn __reduce_ex__(
+            _zelf: &Py<Self>,
+            _protocol: PyObjectRef,
+            vm: &VirtualMachine,
+        ) -> PyResult {
             Err(vm.new_type_error("cannot pickle 'tasklet' object: its stack is native"))
         }
     }

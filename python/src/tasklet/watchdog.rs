@@ -316,7 +316,9 @@ fn install(vm: &VirtualMachine) -> PyResult<()> {
     let set = vm.import("_signal", 0)?.get_attr("signal", vm)?;
     set.call((SIGNAL, handler), vm).map(drop).map_err(|error| {
         if error.fast_isinstance(vm.ctx.exceptions.value_error) {
-            vm.new_runtime_error("run() with a timeout works in the first thread only: no other one is interrupted")
+            vm.new_runtime_error(
+                "run() with a timeout works in the first thread only: no other one is interrupted",
+            )
         } else {
             error
         }

@@ -345,9 +345,7 @@ class ExceptionsAndEnds(Case):
             self.start(self.receive)
             stackless.run()
             self.channel.send_throw(*arguments)
-        self.assertEqual(
-            self.log, ["ValueError", "ValueError", "pair", "ValueError", "instance"]
-        )
+        self.assertEqual(self.log, ["ValueError", "ValueError", "pair", "ValueError", "instance"])
 
     def test_send_throw_with_a_traceback(self):
         try:
@@ -549,9 +547,7 @@ class Elsewhere(Case):
             main.block_trap = False
 
     def test_spawned_processes_have_tasklets(self):
-        self.assertEqual(
-            roentgen.spawn(with_tasklets, [1, 2, 3]).result(LONG), [1, 4, 9]
-        )
+        self.assertEqual(roentgen.spawn(with_tasklets, [1, 2, 3]).result(LONG), [1, 4, 9])
 
     def test_spawning_from_a_tasklet(self):
         def spawn():

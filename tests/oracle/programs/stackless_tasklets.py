@@ -738,9 +738,7 @@ class Surroundings(Case):
         t.context_run(var.set, 5)
         self.assertEqual((t.context_run(var.get), context[var]), (5, 5))
         self.assertRaises(LookupError, var.get)
-        self.assertEqual(
-            stackless.tasklet(self.note).context_id, stackless.getcurrent().context_id
-        )
+        self.assertEqual(stackless.tasklet(self.note).context_id, stackless.getcurrent().context_id)
         self.assertRaises(TypeError, t.set_context, {})
 
     def test_a_context_is_not_replaced_within_run(self):
@@ -788,9 +786,7 @@ class Surroundings(Case):
         other = threading.Thread(target=thread)
         other.start()
         other.join()
-        self.assertEqual(
-            errors, ["the tasklet belongs to another thread"] * 5 + [(True, True)]
-        )
+        self.assertEqual(errors, ["the tasklet belongs to another thread"] * 5 + [(True, True)])
         stackless.run()
 
     def test_one_that_has_not_begun_changes_threads(self):

@@ -283,6 +283,7 @@ class Signals(Case):
     def test_handlers_run_in_whichever_tasklet_is_current(self):
         old = signal.signal(signal.SIGUSR1, lambda *_: self.note(stackless.current.is_main))
         try:
+
             def send():
                 os.kill(os.getpid(), signal.SIGUSR1)
                 stackless.schedule()
