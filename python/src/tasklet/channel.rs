@@ -17,6 +17,13 @@ pub(super) struct Queue {
     pub(super) scheduler: u64,
 }
 
+impl Queue {
+    /// Whether those that wait, if any, are this scheduler's.
+    pub(super) fn may_be_used_by(&self, scheduler: u64) -> bool {
+        self.ring.length == 0 || self.scheduler == scheduler
+    }
+}
+
 /// How it behaves.
 #[derive(Clone, Copy)]
 pub(super) struct Manners {
@@ -43,6 +50,9 @@ pub(crate) mod _channel {
     use super::super::scheduler::Scheduler;
     use super::super::tasklet::{Delivery, Tasklet};
     use super::{Manners, Queue};
+
+    const FOREIGN: &str =
+        "tasklets of another thread wait at the channel; stackless.over() is for those";
 
     /// channel()
     /// --
@@ -80,35 +90,31 @@ pub(crate) mod _channel {
             self.queue.lock()
         }
 
-        /// The calling thread's scheduler, which those that wait must be of.
-        fn scheduler<'a>(&self, vm: &VirtualMachine) -> PyResult<&'a Scheduler> {
-            let here = Scheduler::here(vm)?;
-            let mut queue = self.queue();
-            if queue.ring.length == 0 {
-                queue.scheduler = here.id;
-            } else if queue.scheduler != here.id {
-                return Err(vm.new_runtime_error(
-                    "tasklets of another thread wait at the channel; stackless.over() is for those",
-                ));
+        /// The queue as it is, whose tasklets are the scheduler's.
+        fn own_queue(&self, scheduler: &Scheduler, vm: &VirtualMachine) -> PyResult<Queue> {
+            let queue = *self.queue();
+            if queue.may_be_used_by(scheduler.id) {
+                Ok(queue)
+            } else {
+                Err(vm.new_runtime_error(FOREIGN))
             }
-            Ok(here)
         }
 
         /// Sends what is given, or receives.
         fn act(zelf: &Py<Self>, sent: Option<Delivery>, vm: &VirtualMachine) -> PyResult {
-            let scheduler = zelf.scheduler(vm)?;
+            let scheduler = Scheduler::here(vm)?;
             let is_sender = sent.is_some();
-            let partner = |queue: Queue| {
-                let head = queue.ring.head.filter(|_| queue.are_senders != is_sender)?;
-                scheduler.at(head)
+            let partner = || {
+                let queue = zelf.own_queue(scheduler, vm)?;
+                let head = queue.ring.head.filter(|_| queue.are_senders != is_sender);
+                PyResult::Ok(head.and_then(|head| scheduler.at(head)))
             };
             if hooks::CHANNEL.is_set() {
-                let will_block = partner(*zelf.queue()).is_none();
+                let will_block = partner()?.is_none();
                 let current = || scheduler.current();
                 hooks::communicating(&zelf.to_owned(), current, is_sender, will_block, vm)?;
             }
-            let queue = *zelf.queue();
-            match partner(queue) {
+            match partner()? {
                 Some(partner) => zelf.meet(scheduler, partner, sent, vm),
                 None => Self::wait(zelf, scheduler, sent, vm),
             }
@@ -163,7 +169,12 @@ pub(crate) mod _channel {
             let is_sender = sent.is_some();
             let own = current.deliver(sent.unwrap_or_else(|| Delivery::Value(vm.ctx.none())));
             let owned = scheduler.take_out(&current);
-            scheduler.append_to(&zelf.to_owned(), is_sender);
+            let is_waiting = scheduler.append_to(&zelf.to_owned(), is_sender);
+            if !is_waiting {
+                drop(scheduler.resume_with(&current, Some(Delivery::Value(vm.ctx.none()))));
+                scheduler.go(current).map(drop)?;
+                return Err(vm.new_runtime_error(FOREIGN));
+            }
             drop((current, own, owned));
             scheduler.leave()
         }
@@ -300,8 +311,8 @@ pub(crate) mod _channel {
         /// Who waits first.
         #[pygetset(name = "queue")]
         fn queue_head(zelf: &Py<Self>, vm: &VirtualMachine) -> PyResult<Option<PyRef<Tasklet>>> {
-            let scheduler = zelf.scheduler(vm)?;
-            let head = zelf.queue().ring.head;
+            let scheduler = Scheduler::here(vm)?;
+            let head = zelf.own_queue(scheduler, vm)?.ring.head;
             Ok(head.and_then(|head| scheduler.at(head)))
         }
 

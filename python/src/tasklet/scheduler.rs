@@ -67,6 +67,8 @@ pub(super) struct Scheduler {
     left: Cell<Option<PyRef<Tasklet>>>,
     /// What else a tasklet that ended has left to be dropped.
     litter: Cell<Vec<Leftover>>,
+    /// Those of tasklets that have ended, for the next ones.
+    #[expect(clippy::vec_box, reason = "they change hands as boxes")]
     spare: RefCell<Vec<Box<Coroutine>>>,
 }
 
@@ -177,16 +179,28 @@ impl Scheduler {
         result
     }
 
+    /// Puts a tasklet that is nowhere into the ring of runnable ones. Does nothing where it
+    /// has become another thread's meanwhile: one that is in a ring, or has a stack, does not.
+    fn put(
+        &self,
+        tasklet: &PyRef<Tasklet>,
+        put: fn(&mut Links<PyRef<Tasklet>>, &mut Ring, PyRef<Tasklet>) -> Index,
+    ) {
+        let mut state = tasklet.state();
+        if state.is_of(self.id) && matches!(state.place, Place::Nowhere) {
+            let index = self.edit(|links, ring| put(links, ring, tasklet.clone()));
+            state.place = Place::Runnable(index);
+        }
+    }
+
     /// Puts a tasklet that is nowhere at the end of the runnable ones.
     pub(super) fn append(&self, tasklet: &PyRef<Tasklet>) {
-        let index = self.edit(|links, ring| links.append(ring, tasklet.clone()));
-        tasklet.state().place = Place::Runnable(index);
+        self.put(tasklet, Links::append);
     }
 
     /// Puts a tasklet that is nowhere behind the current one.
     pub(super) fn insert_second(&self, tasklet: &PyRef<Tasklet>) {
-        let index = self.edit(|links, ring| links.insert_second(ring, tasklet.clone()));
-        tasklet.state().place = Place::Runnable(index);
+        self.put(tasklet, Links::insert_second);
     }
 
     /// Takes a tasklet out of wherever it is. What is returned owned it, and is to be dropped
@@ -205,10 +219,16 @@ impl Scheduler {
         owned.map(|owned| (owned, place))
     }
 
-    /// Has the current tasklet, which is nowhere, wait at the end of a channel's queue.
-    pub(super) fn append_to(&self, channel: &PyRef<Channel>, is_sender: bool) {
+    /// Has the current tasklet, which is nowhere, wait at the end of a channel's queue;
+    /// whether it may: others than this thread's do not wait there.
+    #[must_use]
+    pub(super) fn append_to(&self, channel: &PyRef<Channel>, is_sender: bool) -> bool {
         let current = self.current();
         let mut queue = channel.queue();
+        if !queue.may_be_used_by(self.id) {
+            return false;
+        }
+        queue.scheduler = self.id;
         queue.are_senders = is_sender;
         let index = self
             .links
@@ -216,6 +236,7 @@ impl Scheduler {
             .append(&mut queue.ring, current.clone());
         drop(queue);
         current.state().place = Place::Waiting(index, channel.clone());
+        true
     }
 
     /// The tasklet at an index of the table.
@@ -286,7 +307,10 @@ impl Scheduler {
     }
 
     fn set_head(&self, tasklet: &Py<Tasklet>) {
-        if let Place::Runnable(index) = tasklet.state().place {
+        let state = tasklet.state();
+        if let Place::Runnable(index) = state.place
+            && state.is_of(self.id)
+        {
             let mut ring = self.runnable.get();
             ring.head = Some(index);
             self.runnable.set(ring);
@@ -325,7 +349,7 @@ impl Scheduler {
         self.watch.settle(self.vm());
         match self.coroutine_of(&to) {
             Ok(coroutine) => self.transfer(to, coroutine),
-            Err(error) => self.not_begun(to, error),
+            Err(error) => self.not_begun(to, &error),
         }
     }
 
@@ -369,39 +393,42 @@ impl Scheduler {
     }
 
     /// The coroutine of a tasklet, made where it has none yet.
-    fn coroutine_of(&self, tasklet: &Py<Tasklet>) -> std::io::Result<NonNull<Coroutine>> {
-        let mut state = tasklet.state();
-        if let Some(coroutine) = &mut state.coroutine {
+    fn coroutine_of(&self, tasklet: &Py<Tasklet>) -> Result<NonNull<Coroutine>, Refusal> {
+        if let Some(coroutine) = &mut tasklet.state().coroutine {
             return Ok(NonNull::from(&mut **coroutine));
         }
-        drop(state);
         let spare = self.spare.borrow_mut().pop();
         let mut coroutine = match spare {
             Some(spare) if spare.is_of_size() => spare,
-            _ => Coroutine::new(self.vm(), life::entry)?,
+            _ => Coroutine::new(self.vm(), life::entry).map_err(Refusal::NoRoom)?,
         };
         let pointer = NonNull::from(&mut *coroutine);
         let mut state = tasklet.state();
+        if !state.is_of(self.id) {
+            return Err(Refusal::Foreign);
+        }
         state.coroutine = Some(coroutine);
         state.phase = Phase::UnderWay;
         Ok(pointer)
     }
 
-    /// There is no room for a stack: the tasklet ends before it has begun, and the current
-    /// one, which goes on, is told.
+    /// The tasklet cannot be gone to: the current one, which goes on, is told.
     #[cold]
-    fn not_begun(&self, tasklet: PyRef<Tasklet>, error: std::io::Error) -> PyResult {
+    fn not_begun(&self, tasklet: PyRef<Tasklet>, why: &Refusal) -> PyResult {
         let owned = self.take_out(&tasklet);
-        let call = {
-            let mut state = tasklet.state();
-            state.phase = Phase::Ended;
-            state.call.take()
+        let call = match why {
+            Refusal::Foreign => None,
+            Refusal::NoRoom(_) => {
+                let mut state = tasklet.state();
+                state.phase = Phase::Ended;
+                state.call.take()
+            }
         };
         let current = self.current();
         let leftover = self.resume_with(&current, None);
         self.set_head(&current);
         drop((current, leftover, owned, call, tasklet));
-        Err(no_room(&error, self.vm()))
+        Err(why.error(self.vm()))
     }
 
     /// Ends the current tasklet, and chooses who comes next. The caller has dropped all that
@@ -445,8 +472,8 @@ impl Scheduler {
                     self.watch.switched();
                     return coroutine;
                 }
-                Err(no_stack) => {
-                    error = Some(no_room(&no_stack, self.vm()));
+                Err(why) => {
+                    error = Some(why.error(self.vm()));
                     litter.push((self.take_out(&next), None));
                     let mut state = next.state();
                     state.phase = Phase::Ended;
@@ -555,6 +582,19 @@ impl Scheduler {
     }
 }
 
-fn no_room(error: &std::io::Error, vm: &VirtualMachine) -> PyBaseExceptionRef {
-    vm.new_memory_error(format!("no stack for a tasklet: {error}"))
+/// Why a tasklet cannot be gone to.
+enum Refusal {
+    /// There is no room for a stack.
+    NoRoom(std::io::Error),
+    /// Another thread has bound it.
+    Foreign,
+}
+
+impl Refusal {
+    fn error(&self, vm: &VirtualMachine) -> PyBaseExceptionRef {
+        match self {
+            Self::NoRoom(error) => vm.new_memory_error(format!("no stack for a tasklet: {error}")),
+            Self::Foreign => vm.new_runtime_error("the tasklet belongs to another thread"),
+        }
+    }
 }

@@ -22,12 +22,14 @@ pub(super) const MOST: usize = 1 << 30;
 /// Stacks that have a guard page. Linux allows 65,530 areas.
 const GUARDED: usize = 8192;
 /// Address space that is mapped at once.
-const SLAB: usize = 32 << 20;
+const SLAB: usize = 128 << 20;
 /// Free stacks that keep their memory.
 const WARM: usize = 64;
 
-/// Size of the stacks that are made from now on.
-static SIZE: AtomicUsize = AtomicUsize::new(256 * 1024);
+/// Size of the stacks that are made from now on: that of a thread of Rust's, which the
+/// interpreter's parser and compiler are content with (they look at their depth, not at the
+/// stack). Address space costs a page table for each 2 MiB.
+static SIZE: AtomicUsize = AtomicUsize::new(2 << 20);
 static GUARDS: AtomicUsize = AtomicUsize::new(0);
 static FREE: PyMutex<Free> = PyMutex::new(Free {
     stacks: VecDeque::new(),

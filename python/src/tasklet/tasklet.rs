@@ -50,6 +50,9 @@ pub(super) struct Home {
 
 /// What the lock of a tasklet guards. It is held for a few instructions: nothing of Python
 /// runs, and nothing is dropped, while it is.
+///
+/// One that is in a ring or has a coroutine keeps its home: threads may race for one that has
+/// neither, and who comes second is refused, under this lock.
 pub(super) struct State {
     pub(super) home: Option<Home>,
     pub(super) phase: Phase,
@@ -70,6 +73,10 @@ pub(super) struct State {
 impl State {
     pub(super) fn is_alive(&self) -> bool {
         matches!(self.phase, Phase::Bound | Phase::UnderWay)
+    }
+
+    pub(super) fn is_of(&self, scheduler: u64) -> bool {
+        self.home.is_some_and(|home| home.scheduler == scheduler)
     }
 }
 
@@ -206,14 +213,14 @@ pub(crate) mod _tasklet {
         }
 
         pub(crate) fn is_of(&self, scheduler: &Scheduler) -> bool {
-            self.state()
-                .home
-                .is_some_and(|home| home.scheduler == scheduler.id)
+            self.state().is_of(scheduler.id)
         }
 
         /// Leaves something for the tasklet; what was there is to be dropped.
         pub(crate) fn deliver(&self, delivery: Delivery) -> Delivery {
-            std::mem::replace(&mut self.state().delivery, Some(delivery))
+            self.state()
+                .delivery
+                .replace(delivery)
                 .unwrap_or_else(|| Delivery::Value(rustpython_vm::Context::genesis().none()))
         }
 

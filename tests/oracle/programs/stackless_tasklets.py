@@ -647,6 +647,20 @@ class Depth(Case):
         finally:
             stackless.stack_size(old)
 
+    def test_the_compiler_s_depth(self):
+        def nest(count):
+            for before, after in [("f(", ")"), ("lambda:", ""), ("not ", "")]:
+                try:
+                    compile(before * count + "1" + after * count, "nest", "eval")
+                except (SyntaxError, RecursionError):
+                    pass
+            self.note("compiled")
+
+        for count in (150, 300, 900):
+            stackless.tasklet(nest)(count)
+        stackless.run()
+        self.assertEqual(self.log, ["compiled"] * 3)
+
     def test_compiling_and_importing(self):
         def work():
             namespace = {}
