@@ -8,6 +8,8 @@
   waiting            with TASKLETS: how many waited at a channel at once
   waiting_memory     and what memory each took of the process's
 
+None but the last two where SAMPLES is 0.
+
 Prints lines `NAME VALUE`, nanoseconds (and bytes); where the machine counts instructions,
 its clock counts them.
 """
@@ -116,10 +118,11 @@ def crowd() -> None:
 
 def main() -> None:
     """Measure."""
-    base = samples("next", nexts)
-    print("switch_over_next", samples("switch", switches) / base, flush=True)
-    samples("channel", messages)
-    samples("begin_and_end", lives)
+    if SAMPLES:
+        base = samples("next", nexts)
+        print("switch_over_next", samples("switch", switches) / base, flush=True)
+        samples("channel", messages)
+        samples("begin_and_end", lives)
     if TASKLETS:
         crowd()
 

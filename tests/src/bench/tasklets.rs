@@ -17,7 +17,7 @@ pub fn groups(depth: Depth) -> Vec<Group> {
     let samples = depth.pick(10, 50);
     let speed = |unit| Case::new(command(samples, None), figures(unit));
     let crowd = Case::new(
-        command(1, Some(CROWD)),
+        command(0, Some(CROWD)),
         [
             Figure::new("waiting", "tasklets that wait at once", Unit::Count)
                 .at_least(CROWD.into()),
