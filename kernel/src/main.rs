@@ -134,7 +134,9 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
     }
     log_memory(&boot, archive);
 
-    let discovery = cpu::start::discover(&boot);
+    // For the test of what wrong tables do to the boot.
+    let damage = command_line.value("damage_tables").map(str::parse);
+    let discovery = cpu::start::discover(&boot, damage.and_then(Result::ok));
     devices::init(&boot, &discovery);
     entropy::init();
     // SAFETY: the archive lies in reserved memory that the direct map reaches, and that

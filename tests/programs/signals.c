@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -162,11 +163,36 @@ static void awaited(void)
     waitpid(child, NULL, 0);
 }
 
+/* As many realtime signals wait as may: the next one with a value is refused, one without a value
+ * is not, and all that were accepted arrive, in order. */
+static void many(void)
+{
+    sigset_t set = set_of(SIGRTMIN + 1, 0);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){50, 50});
+    int accepted = 0, arrived = 0, ordered = 1;
+    siginfo_t info;
+    while (accepted < 1000 && sigqueue(getpid(), SIGRTMIN + 1, (union sigval){accepted}) == 0)
+        accepted++;
+    printf("limit: some accepted: %d, then %s\n", accepted > 0 && accepted <= 50,
+           errno_name(errno));
+    printf("without a value: %d\n", kill(getpid(), SIGRTMIN + 1));
+    while (sigtimedwait(&set, &info, &(struct timespec){0}) > 0) {
+        if (info.si_code == SI_QUEUE)
+            ordered &= info.si_int == arrived;
+        arrived++;
+    }
+    printf("arrived: all %d, ordered %d\n", arrived == accepted, ordered);
+    kill(getpid(), SIGRTMIN + 1);
+    printf("and one more: %d\n", sigtimedwait(&set, &info, &(struct timespec){0}) > 0);
+}
+
 int main(void)
 {
     descriptors();
     interrupted("pause", pause);
     interrupted("sigsuspend", suspend);
     awaited();
+    many();
     return 0;
 }

@@ -256,7 +256,7 @@ static void in_join(void)
 
 static int locked_file(void)
 {
-    int file = open("/tmp/locked", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int file = open("locked", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     check(file >= 0, "a file");
     return file;
 }
@@ -339,7 +339,7 @@ static void in_signalfd(void)
 static void in_fifo(void)
 {
     ready();
-    (void)!open("/tmp/fifo", O_RDONLY);
+    (void)!open("fifo", O_RDONLY);
 }
 
 static void in_terminal(void)
@@ -902,9 +902,11 @@ int main(int argc, char **argv)
     inherited = private_memory(32 * PAGE);
     memset(inherited, 1, 32 * PAGE);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char place[] = "/tmp/killsXXXXXX";
+    check(mkdtemp(place) && chdir(place) == 0, place);
     int file = locked_file(), other = locked_file();
     check(fcntl(file, F_SETLK, &lock) == 0 && flock(other, LOCK_EX) == 0, "locks");
-    check(mkfifo("/tmp/fifo", 0600) == 0 || errno == EEXIST, "mkfifo");
+    check(mkfifo("fifo", 0600) == 0, "mkfifo");
     run(seed + 1, count / 20 + 300, "kills, before");
     struct standing before = look();
     uint64_t start = now();
@@ -925,5 +927,7 @@ int main(int argc, char **argv)
     for (int state = first_state; state < first_state + state_count; state++)
         check(counts->seen[state] > 0, STATES[state].name);
     must_be_back(&before);
-    return 0;
+    unlink("locked");
+    unlink("fifo");
+    return chdir("/") || rmdir(place);
 }

@@ -16,8 +16,8 @@ use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
 use crate::machine::{Accelerator, Emulator, Hardware, SecondSerial, bochs};
 use crate::size;
-use crate::stress;
-use crate::stress::storm::{self, Storm};
+use crate::stress::storm::Storm;
+use crate::stress::{self, Size, list};
 
 /// What `run.sh` is to do.
 #[derive(Debug)]
@@ -108,8 +108,9 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
   bench NAME…        start, sched, pcid, process, irq, tasklets: measured, with --linux or
                      --no-linux beside it, --quick (default: minutes) or --full (an hour),
                      and with --only wall, instructions or virtual figures of one kind
-  stress NAME…       spawn, kills, memory, python: tried to break, for an hour, or with
-                     --scale F a part or a multiple of that; with --seed N the same again
+  stress NAME…       spawn, kills, memory, python, calls, elf, parsers, images, floods,
+                     shootdowns, keys, boots, soak: tried to break, for hours, or for --minutes N, or with
+                     --scale F a part or a multiple; --seed N the same again; --smp N cores
   iso PATH           a GRUB image for Bochs and for a PC (default: target/roentgen.iso)
 ";
 
@@ -155,7 +156,12 @@ fn stress(rest: &[OsString]) -> Result<Command> {
     let mut request = stress::Request {
         storms: Vec::new(),
         seed: None,
-        scale: 1.0,
+        size: Size::Scale(1.0),
+        cores: None,
+    };
+    let number = |text: &str, most: f64| {
+        let number = text.parse::<f64>().ok();
+        number.filter(|number| *number > 0.0 && *number <= most)
     };
     let mut words = rest.iter();
     while let Some(word) = words.next() {
@@ -169,16 +175,32 @@ fn stress(rest: &[OsString]) -> Result<Command> {
                     })?);
             }
             Some("--scale") => {
-                request.scale = value()
-                    .and_then(|text| text.parse().ok())
-                    .filter(|scale| (0.0..=1000.0).contains(scale) && *scale > 0.0)
-                    .ok_or_else(|| usage("stress --scale: a number, such as 0.1".to_owned()))?;
+                let scale = value().and_then(|text| number(text, 1000.0));
+                request.size =
+                    Size::Scale(scale.ok_or_else(|| {
+                        usage("stress --scale: a number, such as 0.1".to_owned())
+                    })?);
+            }
+            Some("--minutes") => {
+                let minutes = value().and_then(|text| number(text, 100_000.0));
+                request.size =
+                    Size::Minutes(minutes.ok_or_else(|| {
+                        usage("stress --minutes: a number, such as 5".to_owned())
+                    })?);
+            }
+            Some("--smp") => {
+                let cores = value().and_then(|text| text.parse().ok());
+                request.cores = Some(
+                    cores
+                        .filter(|cores| (1..=64).contains(cores))
+                        .ok_or_else(|| usage("stress --smp: 1 to 64 cores".to_owned()))?,
+                );
             }
             name => match name.and_then(Storm::named) {
                 Some(storm) if !request.storms.contains(&storm) => request.storms.push(storm),
                 Some(_) => {}
                 None => {
-                    let names: Vec<&str> = storm::ALL.iter().map(|storm| storm.name).collect();
+                    let names: Vec<&str> = list::ALL.iter().map(|storm| storm.name).collect();
                     return Err(usage(format!(
                         "stress {}: {} or an option",
                         word.display(),
@@ -189,7 +211,7 @@ fn stress(rest: &[OsString]) -> Result<Command> {
         }
     }
     if request.storms.is_empty() {
-        request.storms = storm::ALL.iter().collect();
+        request.storms = list::ALL.iter().collect();
     }
     Ok(Command::Stress(request))
 }
@@ -574,10 +596,15 @@ mod tests {
         };
         let chosen = request(&["stress", "--seed", "7", "kills", "--scale", "0.5", "spawn"]);
         assert_eq!(names(&chosen), ["kills", "spawn"]);
-        assert_eq!((chosen.seed, chosen.scale), (Some(7), 0.5));
+        assert_eq!((chosen.seed, chosen.size), (Some(7), Size::Scale(0.5)));
         let all = request(&["stress"]);
-        assert_eq!(all.storms.len(), storm::ALL.len());
-        assert_eq!((all.seed, all.scale), (None, 1.0));
+        assert_eq!(all.storms.len(), list::ALL.len());
+        assert_eq!(
+            (all.seed, all.size, all.cores),
+            (None, Size::Scale(1.0), None)
+        );
+        let minutes = request(&["stress", "--minutes", "5", "--smp", "8"]);
+        assert_eq!((minutes.size, minutes.cores), (Size::Minutes(5.0), Some(8)));
     }
 
     #[test]
@@ -610,6 +637,9 @@ mod tests {
             &["stress", "--seed", "-1"],
             &["stress", "--scale", "0"],
             &["stress", "--scale", "nan"],
+            &["stress", "--minutes", "0"],
+            &["stress", "--minutes"],
+            &["stress", "--smp", "65"],
         ] {
             let error = parsed(words).expect_err(&format!("{words:?}"));
             assert_eq!(error.exit_status(), 2, "{words:?}");

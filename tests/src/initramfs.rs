@@ -168,15 +168,27 @@ const SMALL_FILES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What is done to a boot archive before it is booted.
+pub type Damage = Box<dyn FnOnce(&mut Vec<u8>)>;
+
 /// Base and run archive in one file that lives in memory only and goes away with its
-/// last descriptor. The second half is its size in bytes.
+/// last descriptor; `damage` has all of it in its hands before. The second half is its size in
+/// bytes.
 ///
 /// # Errors
 /// Where there is no memory for it.
-pub fn joined(base: &Path, run: &[u8]) -> Result<(OwnedFd, u64)> {
+pub fn joined(base: &Path, run: &[u8], damage: Option<Damage>) -> Result<(OwnedFd, u64)> {
     let memory = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)
         .map_err(Error::io("memory for the initramfs"))?;
     let mut file = fs::File::from(memory);
+    if let Some(damage) = damage {
+        let mut archive = fs::read(base).map_err(Error::file(base))?;
+        archive.extend(run);
+        damage(&mut archive);
+        file.write_all(&archive)
+            .map_err(Error::io("memory for the initramfs"))?;
+        return Ok((file.into(), archive.len() as u64));
+    }
     let mut from = fs::File::open(base).map_err(Error::file(base))?;
     let size = std::io::copy(&mut from, &mut file).map_err(Error::file(base))?;
     file.write_all(run)

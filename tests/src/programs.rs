@@ -77,7 +77,14 @@ pub fn compile_source(source: &str, link: Link) -> Result<PathBuf> {
         link.option(),
     ];
     let mut key = ContentKey::default();
-    let headers = ["names.h", "bench.h", "roentgen.h", "ours.h", "stress.h"];
+    let headers = [
+        "names.h",
+        "bench.h",
+        "roentgen.h",
+        "ours.h",
+        "stress.h",
+        "pairs.h",
+    ];
     let headers = headers.map(|header| directory.join(header));
     key.files(
         &project::root(),

@@ -1,7 +1,7 @@
 //! The console as a terminal's hardware: output to COM1 (and the screen), credit for
 //! input.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use roentgen_abi::frame::Kind;
@@ -17,6 +17,9 @@ const STEP: usize = 1 << 20;
 pub struct ConsoleBackend {
     transmit: Arc<Transmit>,
     is_framed: bool,
+    /// The first process's standard output is not the terminal: what that prints is kept apart
+    /// from it.
+    is_beside_output: AtomicBool,
     /// Bytes that the host may still send.
     credit: AtomicUsize,
 }
@@ -28,14 +31,24 @@ impl ConsoleBackend {
         Self {
             transmit,
             is_framed,
+            is_beside_output: AtomicBool::new(false),
             credit: AtomicUsize::new(0),
         }
+    }
+
+    /// From now on what the terminal prints goes where standard error goes.
+    pub fn leave_standard_output(&self) {
+        self.is_beside_output.store(true, Ordering::Relaxed);
     }
 }
 
 impl Backend for ConsoleBackend {
     fn queue(&self, bytes: &[u8]) -> bool {
-        let is_queued = self.transmit.queue(Kind::Stdout, bytes);
+        let kind = match self.is_beside_output.load(Ordering::Relaxed) {
+            true => Kind::Stderr,
+            false => Kind::Stdout,
+        };
+        let is_queued = self.transmit.queue(kind, bytes);
         if is_queued && !self.is_framed {
             super::screen::write(bytes);
         }

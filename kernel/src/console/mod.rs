@@ -59,6 +59,7 @@ struct Console {
     transmit: Arc<transmit::Transmit>,
     receive: receive::Receive,
     input: input::Input,
+    backend: Arc<backend::ConsoleBackend>,
     terminal: Arc<Terminal>,
     /// The one description that the first process's standard streams share, as they do
     /// where a login made them.
@@ -96,13 +97,14 @@ pub fn init(mode: Mode) {
         }
         let is_framed = mode == Mode::Framed;
         let transmit = Arc::new(transmit::Transmit::new(uart, is_framed));
-        let backend = backend::ConsoleBackend::new(transmit.clone(), is_framed);
+        let backend = Arc::new(backend::ConsoleBackend::new(transmit.clone(), is_framed));
         Console {
             is_framed,
             transmit,
             receive: receive::Receive::new(),
             input: input::Input::new(),
-            terminal: Terminal::new(Arc::new(backend), device_number(5, 1)),
+            terminal: Terminal::new(backend.clone(), device_number(5, 1)),
+            backend,
             terminal_file: Once::new(),
         }
     });
@@ -132,7 +134,10 @@ pub fn stdio(which: Stdio, stream: Stream) -> Option<Arc<OpenFile>> {
     let console = CONSOLE.get()?;
     Some(match (stream, which) {
         (Stream::Pipe, Stdio::Input) if console.is_framed => input::InputFile::open(console),
-        (Stream::Pipe, Stdio::Output) => output::OutputFile::open(console, Kind::Stdout),
+        (Stream::Pipe, Stdio::Output) => {
+            console.backend.leave_standard_output();
+            output::OutputFile::open(console, Kind::Stdout)
+        }
         (Stream::Pipe, Stdio::Error) => output::OutputFile::open(console, Kind::Stderr),
         // A raw line has no end of file, so that its input is always a terminal.
         (Stream::Terminal, _) | (Stream::Pipe, Stdio::Input) => console

@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod copy;
+mod damaged;
 pub mod descriptors;
 pub mod entry;
 pub mod fpu;

@@ -10,6 +10,7 @@ use smp::ioapic::IoApics;
 use smp::madt::{self, Discovery, PhysicalMemory, Unreadable};
 use x86_64::PhysAddr;
 
+use super::damaged::Damaged;
 use super::{Core, control, interrupts};
 use crate::boot::{BootInfo, Region};
 use crate::devices::lines;
@@ -81,15 +82,16 @@ impl PhysicalMemory for Physical<'_> {
     }
 }
 
-/// Reads the firmware's tables, sets up this core's APIC, the clock and the device
-/// lines.
+/// Reads the firmware's tables, damaged from this seed where there is one, sets up this core's
+/// APIC, the clock and the device lines.
 ///
 /// # Panics
 /// Where there is no local APIC: nothing here works without.
-pub fn discover(boot: &BootInfo) -> Discovery {
+pub fn discover(boot: &BootInfo, damage: Option<u64>) -> Discovery {
     let memory = Physical {
         usable: boot.usable(),
     };
+    let memory = Damaged::new(memory, damage);
     let discovery = madt::discover(&memory, boot.rsdp, boot_apic_id());
     for warning in &discovery.warnings {
         crate::warn!("acpi: {warning}");

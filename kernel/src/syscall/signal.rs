@@ -192,14 +192,13 @@ pub(super) fn send_to_all(
     if targets.is_empty() {
         return Err(Errno::ESRCH);
     }
-    let mut is_any = false;
+    let mut answer = Err(Errno::EPERM);
     for target in targets.iter().filter(|target| may_signal(target, number)) {
-        is_any = true;
-        if let Some(info) = info {
-            signal::send_to_process(target, info);
-        }
+        let sent = info.map_or(Ok(()), |info| signal::queue_for_process(target, info));
+        // Whoever it reached: that there was one.
+        answer = answer.or(sent.map(|()| 0));
     }
-    if is_any { Ok(0) } else { Err(Errno::EPERM) }
+    answer
 }
 
 /// Sends to all processes that are meant. SIGKILL reaches those too that they were making.
@@ -259,7 +258,7 @@ fn send_to_thread(group: Option<u32>, id: usize, number: usize) -> Result<usize>
         return Err(Errno::EPERM);
     }
     if number != 0 {
-        signal::send_to_thread(&thread, sender(info::SI_TKILL, number));
+        signal::queue_for_thread(&thread, sender(info::SI_TKILL, number))?;
     }
     Ok(0)
 }
@@ -304,7 +303,7 @@ fn tgsigqueueinfo([group, id, number, address, ..]: [usize; 6]) -> Result<usize>
     if thread.process().id() != group as u32 {
         return Err(Errno::ESRCH);
     }
-    signal::send_to_thread(&thread, info);
+    signal::queue_for_thread(&thread, info)?;
     Ok(0)
 }
 

@@ -147,6 +147,7 @@ fn make_image(path: Option<std::path::PathBuf>) -> Result<ExitCode> {
     let (archive, _) = initramfs::joined(
         &initramfs::base(Some(&images.python), Some(&images.kernel))?,
         &run,
+        None,
     )?;
     let path = path.unwrap_or_else(|| project::target().join("roentgen.iso"));
     iso::write(&path, &images.kernel, &archive, "console=raw")?;

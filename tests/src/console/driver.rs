@@ -35,6 +35,9 @@ const LAST_WORDS: Duration = Duration::from_secs(3600);
 pub enum Source {
     /// These bytes, then the end.
     Bytes(Vec<u8>),
+    /// The same, when the program has printed something: whoever types a key with a meaning
+    /// before a program is ready for it ends it.
+    Answer(Vec<u8>),
     /// Our standard input.
     Ours,
 }
@@ -111,6 +114,7 @@ pub fn drive(
 ) -> Result<(Outcome, Gathered)> {
     // Only who owns the process's streams owns its signals: tests share theirs.
     let owns_process = matches!(streams.stdin, Source::Ours);
+    let is_answer = matches!(streams.stdin, Source::Answer(_));
     let mut driver = Driver {
         guest: Guest::default(),
         input: if owns_process {
@@ -119,9 +123,10 @@ pub fn drive(
             Input::Ended
         },
         held: match streams.stdin {
-            Source::Bytes(bytes) => bytes.into(),
+            Source::Bytes(bytes) | Source::Answer(bytes) => bytes.into(),
             Source::Ours => VecDeque::new(),
         },
+        is_answer,
         stdout: Output::new(streams.stdout),
         stderr: Output::new(streams.stderr),
         panic: None,
@@ -167,6 +172,8 @@ struct Driver {
     input: Input,
     /// Standard input that the guest has given no credit for yet.
     held: VecDeque<u8>,
+    /// Nothing of it is due before the program's first output.
+    is_answer: bool,
     stdout: Output,
     stderr: Output,
     panic: Option<(Instant, String)>,
@@ -402,7 +409,8 @@ impl Driver {
 
     /// Sends what is held, within the credit, and the end after the last byte.
     fn feed(&mut self) {
-        if !self.guest.is_greeted() {
+        let has_spoken = self.gathered.seconds_to_output.is_some();
+        if !self.guest.is_greeted() || (self.is_answer && !has_spoken) {
             return;
         }
         let count = self.held.len().min(self.guest.credit());

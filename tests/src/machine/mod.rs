@@ -17,7 +17,7 @@ use crate::build::{self, Images, heap_layout, template};
 use crate::console::driver::{self, Limits, Outcome, Sink, Source, Streams};
 use crate::console::log::{Log, LogTarget};
 use crate::error::{Error, Result};
-use crate::initramfs::{self, Init, PYTHON, Stream};
+use crate::initramfs::{self, Damage, Init, PYTHON, Stream};
 use crate::linux::{Control, INIT_PATH};
 use crate::packages::{self, Need};
 use crate::share::{self, HOME, Node, Tree};
@@ -121,6 +121,7 @@ pub struct Machine {
     has_python: bool,
     has_heap_layout: bool,
     has_template: bool,
+    damage: Option<Damage>,
 }
 
 /// What is booted.
@@ -163,6 +164,7 @@ impl Machine {
             has_python: true,
             has_heap_layout: true,
             has_template: false,
+            damage: None,
         }
     }
 
@@ -332,6 +334,13 @@ impl Machine {
         self
     }
 
+    /// Standard input once the program has printed something, then its end.
+    #[must_use]
+    pub fn answer(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Source::Answer(bytes.into());
+        self
+    }
+
     /// Our own standard streams become the program's, terminals included.
     #[must_use]
     pub fn our_streams(mut self) -> Self {
@@ -341,6 +350,22 @@ impl Machine {
         self.stdin = Source::Ours;
         self.stdout = Sink::Stdout;
         self.stderr = Sink::Stderr;
+        self
+    }
+
+    /// The first process's standard input is the console as a terminal of so many rows and
+    /// columns; what is typed is [`stdin`](Self::stdin)'s.
+    #[must_use]
+    pub fn terminal(mut self, rows: u16, columns: u16) -> Self {
+        self.init.streams[0] = Stream::Terminal;
+        self.init.window = Some((rows, columns));
+        self
+    }
+
+    /// Changes the boot archive before it is booted.
+    #[must_use]
+    pub fn damaged(mut self, damage: Damage) -> Self {
+        self.damage = Some(damage);
         self
     }
 
@@ -422,7 +447,7 @@ impl Machine {
                 .insert(template::PATH, Node::File(0o444, template));
         }
         let run = initramfs::run_archive(&self.init, &self.tree);
-        let (archive, archive_size) = initramfs::joined(&base, &run)?;
+        let (archive, archive_size) = initramfs::joined(&base, &run, self.damage)?;
         check_memory(self.hardware.memory, archive_size)?;
 
         let mut log = Log::open(&self.log)?;
@@ -438,11 +463,14 @@ impl Machine {
             whole: self.timeout,
             boot: (!self.hardware.is_debugged).then(|| boot_limit(&self.hardware)),
         };
+        // Only where standard input is ours, a terminal there is ours.
+        let is_terminal =
+            matches!(self.stdin, Source::Ours) && self.init.streams[0] == Stream::Terminal;
         let streams = Streams {
             stdin: self.stdin,
             stdout: self.stdout,
             stderr: self.stderr,
-            is_terminal: self.init.streams[0] == Stream::Terminal,
+            is_terminal,
         };
         let (outcome, gathered) = driver::drive(&mut running, &mut log, streams, limits)?;
         if !matches!(outcome, Outcome::Exited(_)) {

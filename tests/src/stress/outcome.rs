@@ -1,6 +1,9 @@
-//! A storm in its machine, and what came of it.
+//! A storm in its machine, or its machines, and what came of it.
 
-use super::storm::Storm;
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use super::storm::{Order, Storm, Way};
 use crate::build::Images;
 use crate::console::driver::Sink;
 use crate::error::Result;
@@ -11,15 +14,15 @@ use crate::machine::Output;
 pub struct Outcome {
     /// Which it was.
     pub storm: &'static Storm,
-    /// How many it was asked for.
-    pub count: u32,
+    /// What it was asked for.
+    pub order: Order,
     /// What it counted, in its order.
     pub figures: Vec<(String, i64)>,
     /// What went wrong, if anything did.
     pub failure: Option<String>,
-    /// From the emulator's start to the machine's end.
+    /// From the first emulator's start to the last machine's end.
     pub seconds: f64,
-    /// The kernel's log.
+    /// The kernel's log; of several machines, that of the first one in which something was wrong.
     pub log: Vec<u8>,
 }
 
@@ -32,35 +35,155 @@ impl Outcome {
             .find(|(other, _)| other == name)
             .map(|(_, value)| *value)
     }
+
+    /// Takes what came of another round of the same storm.
+    pub fn add(&mut self, other: Self) {
+        self.order.count += other.order.count;
+        self.seconds += other.seconds;
+        for (name, value) in other.figures {
+            let mut figures = self.figures.iter_mut();
+            match figures.find(|(known, _)| *known == name) {
+                Some((_, sum)) if is_count(&name) => *sum += value,
+                Some((_, most)) => *most = value.max(*most),
+                None => self.figures.push((name, value)),
+            }
+        }
+        if self.failure.is_none() {
+            self.failure = other.failure;
+            self.log = other.log;
+        }
+    }
+}
+
+/// Whether figures of this name are added up over rounds; of the others the largest is told.
+fn is_count(name: &str) -> bool {
+    let sizes = ["left", "grown", "most", "slowest", "miscounted", "ms"];
+    !name.split('_').any(|word| sizes.contains(&word))
 }
 
 /// Runs a storm to its end; how far it is goes to `progress`.
 ///
 /// # Errors
-/// Where its machine cannot be started.
+/// Where a machine cannot be started.
 pub fn run(
     storm: &'static Storm,
     images: &Images,
-    seed: u32,
-    scale: f64,
+    order: Order,
     progress: Sink,
 ) -> Result<Outcome> {
-    let count = storm.count(scale);
-    let machine = storm.machine(seed, count)?.images(images.clone());
-    let output = machine.standard_error(progress).run()?;
-    Ok(judged(storm, count, output))
+    match (&storm.way, storm.machine(order)?) {
+        (Way::Host(run), _) => run(storm, images, order, progress),
+        (way, machine) => {
+            // What a terminal echoes is on standard error, too.
+            let sink = match way {
+                Way::Keys(_) => Sink::Memory,
+                _ => progress,
+            };
+            let machine = machine.unwrap_or_default().images(images.clone());
+            let output = machine.standard_error(sink).run()?;
+            Ok(judged(storm, order, output))
+        }
+    }
 }
 
-fn judged(storm: &'static Storm, count: u32, output: Output) -> Outcome {
+fn judged(storm: &'static Storm, order: Order, output: Output) -> Outcome {
     let text = output.stdout_text();
     let (figures, strange) = read(&text);
     Outcome {
         storm,
-        count,
-        failure: failure(&figures, &strange, storm, count, &output),
+        order,
+        failure: failure(&figures, &strange, storm, order.count, &output),
         figures,
         seconds: output.seconds,
         log: output.log,
+    }
+}
+
+/// What a storm counts that the host drives.
+pub struct Tally {
+    outcome: Outcome,
+    done: u32,
+    begun: Instant,
+    progress: Sink,
+}
+
+impl Tally {
+    /// Before the first machine.
+    #[must_use]
+    pub fn begin(storm: &'static Storm, order: Order, progress: Sink) -> Self {
+        Self {
+            outcome: Outcome {
+                storm,
+                order,
+                figures: vec![(storm.unit.to_owned(), 0)],
+                failure: None,
+                seconds: 0.0,
+                log: Vec::new(),
+            },
+            done: 0,
+            begun: Instant::now(),
+            progress,
+        }
+    }
+
+    /// One more of this kind.
+    pub fn count(&mut self, name: &str) {
+        let mut figures = self.outcome.figures.iter_mut();
+        match figures.find(|(other, _)| other == name) {
+            Some((_, value)) => *value += 1,
+            None => self.figure(name, 1),
+        }
+    }
+
+    /// A figure that is no count.
+    pub fn figure(&mut self, name: &str, value: i64) {
+        self.outcome.figures.push((name.to_owned(), value));
+    }
+
+    /// Something is wrong with a machine: its log is kept if it is the first one.
+    pub fn wrong(&mut self, what: &str, output: &Output) {
+        if self.outcome.failure.is_none() {
+            self.outcome.log.clone_from(&output.log);
+        }
+        let mut text = format!("{what}\n  status {}", output.status());
+        let remarks = output.stderr_text() + &output.remarks();
+        for line in remarks.lines() {
+            let _ = write!(text, "\n  {line}");
+        }
+        self.wrong_text(&text);
+    }
+
+    /// Something is wrong that no machine shows.
+    pub fn wrong_text(&mut self, what: &str) {
+        let text = self.outcome.failure.get_or_insert_default();
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let _ = write!(text, "  WRONG: {what}");
+    }
+
+    /// One unit is done.
+    pub fn done(&mut self) {
+        self.done_many(1);
+    }
+
+    /// So many units are done.
+    pub fn done_many(&mut self, count: u32) {
+        let tenth = |done: u32| u64::from(done) * 10 / u64::from(self.outcome.order.count.max(1));
+        let is_told = tenth(self.done + count) > tenth(self.done);
+        self.done += count;
+        self.outcome.figures[0].1 = i64::from(self.done);
+        if is_told && self.progress == Sink::Stderr {
+            let (storm, order) = (self.outcome.storm, self.outcome.order);
+            eprintln!("stress: {}, {} of {}", storm.name, self.done, order.count);
+        }
+    }
+
+    /// After the last machine.
+    #[must_use]
+    pub fn finish(mut self) -> Outcome {
+        self.outcome.seconds = self.begun.elapsed().as_secs_f64();
+        self.outcome
     }
 }
 
@@ -99,7 +222,12 @@ fn failure(
         text.push_str("\n  ");
         text.push_str(line);
     }
-    for line in output.stderr_text().lines().chain(output.remarks().lines()) {
+    // A terminal's echoes say nothing to a reader.
+    let remarks = match storm.way {
+        Way::Keys(_) => String::new(),
+        _ => output.stderr_text() + &output.remarks(),
+    };
+    for line in remarks.lines() {
         text.push_str("\n  ");
         text.push_str(line);
     }
@@ -124,7 +252,8 @@ mod tests {
             seconds_to_output: None,
             seconds: 1.0,
         };
-        judged(Storm::named("kills").unwrap(), 1000, output)
+        let storm = Storm::named("kills").unwrap();
+        judged(storm, storm.order(1, 1000, None), output)
     }
 
     #[test]
@@ -133,6 +262,16 @@ mod tests {
         assert_eq!(well.failure, None);
         assert_eq!(well.figure("pages_left"), Some(-4096));
         assert_eq!(well.figure("pages"), None);
+    }
+
+    #[test]
+    fn rounds_add_their_counts_and_keep_their_largest() {
+        let mut both = outcome("kills 1000\nids_left 0\nprompt_slowest_ms 7\n", 0);
+        both.add(outcome("kills 1000\nids_left 2\nprompt_slowest_ms 5\n", 1));
+        assert_eq!(both.order.count, 2000);
+        let figures = ["kills", "ids_left", "prompt_slowest_ms"].map(|name| both.figure(name));
+        assert_eq!(figures, [Some(2000), Some(2), Some(7)]);
+        assert!(both.failure.is_some());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::outcome::Outcome;
-use super::storm::Storm;
+use super::storm::{Order, Storm};
 use crate::error::Result;
 use crate::host;
 use crate::machine::{host_cores, qemu};
@@ -14,7 +14,7 @@ use crate::machine::{host_cores, qemu};
 #[derive(Debug)]
 pub struct Head {
     seed: u32,
-    scale: f64,
+    size: String,
     date: String,
     qemu: String,
     kernel: String,
@@ -26,10 +26,10 @@ impl Head {
     ///
     /// # Errors
     /// Where an image cannot be read.
-    pub fn new(seed: u32, scale: f64, kernel: &Path, interpreter: &Path) -> Result<Self> {
+    pub fn new(seed: u32, size: String, kernel: &Path, interpreter: &Path) -> Result<Self> {
         Ok(Self {
             seed,
-            scale,
+            size,
             date: host::date(),
             qemu: host::version(qemu::PROGRAM),
             kernel: host::hash(kernel)?,
@@ -41,9 +41,9 @@ impl Head {
     #[must_use]
     pub fn line(&self) -> String {
         format!(
-            "seed {}, scale {}; {}; {}; host of {} core(s); kernel {}, interpreter {}",
+            "seed {}, {}; {}; {}; host of {} core(s); kernel {}, interpreter {}",
             self.seed,
-            self.scale,
+            self.size,
             self.date,
             self.qemu,
             host_cores(),
@@ -55,11 +55,18 @@ impl Head {
 
 /// The command that repeats a storm.
 #[must_use]
-pub fn again(storm: &Storm, seed: u32, scale: f64) -> String {
-    format!(
+pub fn again(storm: &Storm, order: Order) -> String {
+    let Order { seed, count, cores } = order;
+    // The number that comes out of it is the same one again.
+    let scale = f64::from(count) / f64::from(storm.full);
+    let mut command = format!(
         "./run.sh stress {} --seed {seed} --scale {scale}",
         storm.name
-    )
+    );
+    if cores != storm.cores {
+        let _ = write!(command, " --smp {cores}");
+    }
+    command
 }
 
 /// One line of a storm.
@@ -70,8 +77,11 @@ pub fn verdict(outcome: &Outcome) -> String {
         Some(_) => "FAILED",
     };
     let storm = outcome.storm;
-    let (name, count, unit) = (storm.name, outcome.count, storm.unit);
-    let machine = format!("{} cores, {} MiB", storm.cores, storm.memory_mib);
+    let (name, count, unit) = (storm.name, outcome.order.count, storm.unit);
+    let machine = match storm.memory_mib {
+        0 => "on the host".to_owned(),
+        mib => format!("{} cores, {mib} MiB", outcome.order.cores),
+    };
     format!(
         "{name}: {word}, {count} {unit}, {machine}, {:.0} s",
         outcome.seconds
@@ -116,11 +126,14 @@ fn rows(figures: &[(String, i64)]) -> Vec<(String, String)> {
 }
 
 /// First words that share a row.
-const GROUPED: [&str; 5] = ["made", "job", "killed", "seen", "refused"];
+const GROUPED: [&str; 8] = [
+    "made", "job", "killed", "seen", "refused", "damaged", "children", "covered",
+];
 
 #[cfg(test)]
 mod tests {
     use super::{again, rows};
+    use crate::stress::list::ALL;
     use crate::stress::storm::Storm;
 
     #[test]
@@ -143,7 +156,17 @@ mod tests {
 
     #[test]
     fn a_failure_is_repeated_by_one_command() {
-        let command = again(Storm::named("memory").unwrap(), 7, 0.5);
+        let storm = Storm::named("memory").unwrap();
+        let command = again(storm, storm.order(7, 500, None));
         assert_eq!(command, "./run.sh stress memory --seed 7 --scale 0.5");
+        let command = again(storm, storm.order(7, 13, Some(8)));
+        assert_eq!(
+            command,
+            "./run.sh stress memory --seed 7 --scale 0.013 --smp 8"
+        );
+        assert!(ALL.iter().all(|storm| {
+            (storm.least..storm.least + 50)
+                .all(|count| storm.count(f64::from(count) / f64::from(storm.full)) == count)
+        }));
     }
 }

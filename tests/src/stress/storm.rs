@@ -1,5 +1,10 @@
-//! The storms: which program, in what machine, how much of it.
+//! What a storm is: a program in a machine, or machines that the host drives, and how much of it.
 
+use super::keys;
+use super::list::ALL;
+use super::outcome::Outcome;
+use crate::build::Images;
+use crate::console::driver::Sink;
 use crate::error::{Error, Result};
 use crate::initramfs::PYTHON;
 use crate::machine::Machine;
@@ -9,8 +14,19 @@ use crate::project;
 /// Where a storm's programs stand in its machine.
 const DIRECTORY: &str = "/bin";
 
-/// One program, and its machine.
-#[derive(Debug, PartialEq)]
+/// How much of a storm, from what seed, on how many cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// From this all that is drawn is drawn.
+    pub seed: u32,
+    /// How many of the storm's units.
+    pub count: u32,
+    /// The cores of its machine, or of all of its machines.
+    pub cores: u32,
+}
+
+/// One storm.
+#[derive(Debug)]
 pub struct Storm {
     /// Its name on the command line.
     pub name: &'static str,
@@ -20,7 +36,7 @@ pub struct Storm {
     pub unit: &'static str,
     /// How many of that are a full run.
     pub full: u32,
-    /// Fewer would leave a kind out that must be there.
+    /// A round: fewer would leave a kind out that must be there.
     pub least: u32,
     /// Seconds that a thousand may take, on a busy host.
     pub seconds: u64,
@@ -32,8 +48,14 @@ pub struct Storm {
     pub way: Way,
 }
 
-/// How a storm's program is started. Each is given the seed and the number.
-#[derive(Debug, PartialEq)]
+impl PartialEq for Storm {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// How a storm is run. Programs are given the seed and the number.
+#[derive(Debug)]
 pub enum Way {
     /// A static C program of `tests/programs`.
     Native(&'static str),
@@ -51,60 +73,18 @@ pub enum Way {
         /// What it starts.
         native: &'static str,
     },
+    /// A Python program, and native ones that it starts.
+    Mixed {
+        /// The program.
+        program: &'static str,
+        /// What it starts.
+        natives: &'static [&'static str],
+    },
+    /// A native program, and as many random bytes, in KiB, at its terminal as the number says.
+    Keys(&'static str),
+    /// Many machines, or one and its host: its own function.
+    Host(fn(&'static Storm, &Images, Order, Sink) -> Result<Outcome>),
 }
-
-/// All of them, in the order of a run.
-pub static ALL: [Storm; 4] = [
-    Storm {
-        name: "spawn",
-        what: "processes made and ended, a part of them killed at any moment",
-        unit: "processes",
-        full: 100_000,
-        least: 600,
-        seconds: 60,
-        cores: 4,
-        memory_mib: 1024,
-        way: Way::Native("stress_spawn"),
-    },
-    Storm {
-        name: "kills",
-        what: "victims in every state, killed there",
-        unit: "kills",
-        full: 100_000,
-        least: 1000,
-        seconds: 200,
-        cores: 4,
-        memory_mib: 1024,
-        way: Way::Native("stress_kills"),
-    },
-    Storm {
-        name: "memory",
-        what: "all memory eaten, while a prompt goes on",
-        unit: "rounds",
-        full: 1000,
-        least: 13,
-        seconds: 6000,
-        cores: 4,
-        memory_mib: 256,
-        way: Way::Prompt {
-            program: "stress_memory.py",
-            line: "again()",
-            last: "finish()",
-            native: "stress_eat",
-        },
-    },
-    Storm {
-        name: "python",
-        what: "Python processes spawned by package roentgen, a part of them killed",
-        unit: "processes",
-        full: 20_000,
-        least: 150,
-        seconds: 600,
-        cores: 4,
-        memory_mib: 1024,
-        way: Way::Python("stress_python.py"),
-    },
-];
 
 impl Storm {
     /// The one of this name.
@@ -127,13 +107,19 @@ impl Storm {
         std::time::Duration::from_secs(120 + share)
     }
 
-    /// Its machine, for so many from this seed.
+    /// What is ordered at this scale, on its own number of cores or another.
+    #[must_use]
+    pub fn order(&self, seed: u32, count: u32, cores: Option<u32>) -> Order {
+        let cores = cores.unwrap_or(self.cores);
+        Order { seed, count, cores }
+    }
+
+    /// Its machine; none where the host drives it.
     ///
     /// # Errors
     /// Where a program does not compile or cannot be read.
-    pub fn machine(&self, seed: u32, count: u32) -> Result<Machine> {
-        let numbers = [seed.to_string(), count.to_string()];
-        let mut machine = Machine::new().smp(self.cores).memory_mib(self.memory_mib);
+    pub fn machine(&self, order: Order) -> Result<Option<Machine>> {
+        let mut machine = Machine::new().smp(order.cores).memory_mib(self.memory_mib);
         let mut words = Vec::new();
         match self.way {
             Way::Native(name) => {
@@ -151,22 +137,43 @@ impl Storm {
                 native,
             } => {
                 machine = with_native(with_python(machine, program)?, native)?;
-                let rounds = format!("{line}\n").repeat(count as usize);
+                let rounds = format!("{line}\n").repeat(order.count as usize);
                 machine = machine.stdin(format!("{rounds}{last}\n"));
                 words.extend([PYTHON, "-q", "-i"].map(str::to_owned));
                 words.push(in_machine(program));
             }
+            Way::Mixed { program, natives } => {
+                machine = with_python(machine, program)?;
+                for native in natives {
+                    machine = with_native(machine, native)?;
+                }
+                words.extend([PYTHON.to_owned(), in_machine(program)]);
+            }
+            Way::Keys(name) => {
+                machine = with_native(machine, name)?
+                    .without_python()
+                    .terminal(24, 80)
+                    .answer(keys::random(order.seed, order.count));
+                words.push(in_machine(name));
+            }
+            Way::Host(_) => return Ok(None),
         }
-        words.extend(numbers);
-        Ok(machine.execute(words).timeout(self.limit(count)))
+        words.extend([order.seed, order.count].map(|number| number.to_string()));
+        let limit = self.limit(order.count);
+        Ok(Some(machine.execute(words).timeout(limit)))
     }
 }
 
-fn in_machine(name: &str) -> String {
+/// Where a program stands in a machine.
+pub(super) fn in_machine(name: &str) -> String {
     format!("{DIRECTORY}/{name}")
 }
 
-fn with_native(machine: Machine, name: &str) -> Result<Machine> {
+/// A machine that has a native program of `tests/programs`.
+///
+/// # Errors
+/// Where it does not compile or cannot be read.
+pub(super) fn with_native(machine: Machine, name: &str) -> Result<Machine> {
     let path = programs::compile(name, Link::Static)?;
     let content = std::fs::read(&path).map_err(Error::file(&path))?;
     Ok(machine.file(&in_machine(name), 0o755, content))
@@ -180,7 +187,7 @@ fn with_python(machine: Machine, name: &str) -> Result<Machine> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, Storm};
+    use super::{ALL, Storm, Way};
 
     #[test]
     fn a_scale_is_a_part_of_the_full_run_and_no_kind_is_left_out() {
@@ -194,9 +201,11 @@ mod tests {
     #[test]
     fn every_storm_has_its_programs_and_a_name_of_its_own() {
         for storm in &ALL {
-            storm.machine(1, storm.least).unwrap();
-            assert_eq!(Storm::named(storm.name), Some(storm));
+            let machine = storm.machine(storm.order(1, storm.least, None)).unwrap();
+            assert_eq!(machine.is_none(), matches!(storm.way, Way::Host(_)));
+            let found = Storm::named(storm.name).unwrap();
+            assert!(std::ptr::eq(found, storm), "{}", storm.name);
         }
-        assert_eq!(Storm::named("calm"), None);
+        assert!(Storm::named("calm").is_none());
     }
 }

@@ -1,6 +1,5 @@
 //! Boots: cores, CPUs, memory, and faults of the kernel on purpose.
 
-use tests::console::driver::Outcome;
 use tests::programs::{Link, compile};
 use tests::suite::Tier;
 
@@ -162,27 +161,6 @@ print(len(set(pids)), len(set(cores)))
             // host does may spoil some of the tries.
             let best = ratios.iter().copied().fold(f64::INFINITY, f64::min);
             assert!(best < 1.6, "{ratios:?}");
-        },
-    )
-    .test(
-        "boot: a hundred thousand random system calls leave the machine standing",
-        || {
-            let program = compile("call_fuzz", Link::Static).unwrap();
-            let code = "\
-import roentgen, subprocess, sys
-null = subprocess.DEVNULL
-for seed in sys.argv[1:]:
-    command = ['/bin/call_fuzz', seed, '50000', '24']
-    print(subprocess.run(command, stdin=null, stdout=null, stderr=null).returncode)
-memory = roentgen.memory()
-print(memory.total == sum(memory[1:]), roentgen.counters()['threads'])
-";
-            let machine = python(code)
-                .file("/bin/call_fuzz", 0o755, std::fs::read(program).unwrap())
-                .python(["-c", code, "1", "2"]);
-            let output = machine.run().unwrap();
-            assert_eq!(output.outcome, Outcome::Exited(0), "{}", output.remarks());
-            assert_eq!(output.stdout_text(), "0\n0\nTrue 1\n");
         },
     )
 }

@@ -48,6 +48,59 @@ const STORMS: &[(&str, f64, &str, &[&str])] = &[
         "Python's processes are killed, and whoever asks is told",
         &["killed", "results", "channels_ended"],
     ),
+    (
+        "calls",
+        0.01,
+        "a hundred thousand random system calls leave the machine standing, and nothing behind",
+        &["children_all_made", "killed_by_fault", "killed_waiting"],
+    ),
+    (
+        "images",
+        0.015,
+        "what is damaged is refused or does not matter",
+        &[
+            "damaged_archive",
+            "damaged_template",
+            "damaged_tables",
+            "ran",
+            "refused",
+        ],
+    ),
+    (
+        "floods",
+        0.007,
+        "queued signals arrive in order, others at least once, timers no more than they can",
+        &[
+            "sent",
+            "refused_for_now",
+            "calls_interrupted",
+            "timers_overrun",
+        ],
+    ),
+    (
+        "shootdowns",
+        0.008,
+        "no translation that was taken away is used",
+        &["made_replaced", "made_moved", "made_forked"],
+    ),
+    (
+        "keys",
+        0.003,
+        "a terminal outlives random bytes and keys",
+        &["interrupted", "quit", "stopped", "ends_of_file"],
+    ),
+    (
+        "boots",
+        0.004,
+        "machines of 1 to 8 cores start, one after another",
+        &["made_8_cores", "from_the_template"],
+    ),
+    (
+        "soak",
+        0.011,
+        "all kinds of load at once, and who is asked answers",
+        &["made_calls", "made_pool", "questions"],
+    ),
 ];
 
 pub fn add(mut tier: Tier) -> Tier {
@@ -66,7 +119,8 @@ pub fn add(mut tier: Tier) -> Tier {
 fn run(name: &str, scale: f64) -> Outcome {
     let storm = Storm::named(name).unwrap();
     let images = build::images().unwrap();
-    let outcome = outcome::run(storm, &images, SEED, scale, Sink::Memory).unwrap();
+    let order = storm.order(SEED, storm.count(scale), None);
+    let outcome = outcome::run(storm, &images, order, Sink::Memory).unwrap();
     let failure = outcome.failure.as_deref().unwrap_or_default();
     assert!(failure.is_empty(), "seed {SEED}\n{failure}");
     outcome

@@ -6,12 +6,12 @@
 pub mod cpu_timers;
 pub mod deliver;
 pub mod info;
+mod pending;
 pub mod timers;
 
 pub use info::SigInfo;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
@@ -19,14 +19,12 @@ use linux_raw_sys::general as linux;
 use super::process::Process;
 use super::thread::Thread;
 use super::wait;
+use crate::errno::Result;
 use crate::sync::{IrqLock, WaitQueue};
+use pending::PendingSet;
 
 /// Number of signals; they count from 1.
 pub const COUNT: u32 = 64;
-/// First signal that queues.
-const FIRST_REALTIME: u32 = 32;
-/// Signals that one queue holds at most (a share of `RLIMIT_SIGPENDING`).
-const QUEUE_LIMIT: usize = 4096;
 
 /// The bit of a signal in a mask.
 #[must_use]
@@ -92,81 +90,6 @@ pub fn default_action(signal: u32) -> DefaultAction {
         | linux::SIGXFSZ
         | linux::SIGSYS => DefaultAction::Core,
         _ => DefaultAction::Terminate,
-    }
-}
-
-/// Signals that wait to be delivered.
-struct Pending {
-    queue: VecDeque<SigInfo>,
-}
-
-/// A pending set with its mask readable without the lock.
-pub struct PendingSet {
-    mask: AtomicU64,
-    pending: IrqLock<Pending>,
-}
-
-impl PendingSet {
-    const fn new() -> Self {
-        Self {
-            mask: AtomicU64::new(0),
-            pending: IrqLock::new(Pending {
-                queue: VecDeque::new(),
-            }),
-        }
-    }
-
-    fn mask(&self) -> u64 {
-        self.mask.load(Ordering::SeqCst)
-    }
-
-    /// Adds a signal: a standard one once, a realtime one as often as it comes.
-    fn add(&self, info: SigInfo) {
-        let mut pending = self.pending.lock();
-        let is_there = self.mask() & bit(info.signal) != 0;
-        if is_there && info.signal < FIRST_REALTIME {
-            return;
-        }
-        if pending.queue.len() < QUEUE_LIMIT {
-            pending.queue.push_back(info);
-        }
-        self.mask.fetch_or(bit(info.signal), Ordering::SeqCst);
-    }
-
-    /// Takes the first signal of `wanted`: synchronous ones first, then by number.
-    fn take(&self, wanted: u64) -> Option<SigInfo> {
-        let mut pending = self.pending.lock();
-        let ready = self.mask() & wanted;
-        if ready == 0 {
-            return None;
-        }
-        let synchronous = ready
-            & (bit(linux::SIGSEGV)
-                | bit(linux::SIGBUS)
-                | bit(linux::SIGILL)
-                | bit(linux::SIGTRAP)
-                | bit(linux::SIGFPE)
-                | bit(linux::SIGSYS));
-        let first = if synchronous != 0 { synchronous } else { ready };
-        let signal = first.trailing_zeros() + 1;
-        let position = pending.queue.iter().position(|info| info.signal == signal);
-        let info = position.and_then(|position| pending.queue.remove(position));
-        if !pending.queue.iter().any(|info| info.signal == signal) {
-            self.mask.fetch_and(!bit(signal), Ordering::SeqCst);
-        }
-        // Where the queue was full only the bit told of it.
-        Some(info.unwrap_or(SigInfo::from_kernel(signal)))
-    }
-
-    /// How many wait.
-    fn len(&self) -> usize {
-        self.pending.lock().queue.len()
-    }
-
-    fn remove(&self, mask: u64) {
-        let mut pending = self.pending.lock();
-        pending.queue.retain(|info| bit(info.signal) & mask == 0);
-        self.mask.fetch_and(!mask, Ordering::SeqCst);
     }
 }
 
@@ -450,13 +373,28 @@ pub fn take(thread: &Thread, wanted: u64) -> Option<SigInfo> {
     own.or_else(|| thread.process().signals().pending.take(wanted))
 }
 
-/// Sends a signal to a process: its first thread that does not block it takes it.
+/// Sends a signal to a process, as the kernel does; see [`queue_for_process`].
 pub fn send_to_process(process: &Process, info: SigInfo) {
+    // What only a program can be refused the kernel does not send.
+    let _ = queue_for_process(process, info);
+}
+
+/// Sends a signal to one thread, as the kernel does; see [`queue_for_thread`].
+pub fn send_to_thread(thread: &Arc<Thread>, info: SigInfo) {
+    let _ = queue_for_thread(thread, info);
+}
+
+/// Sends a signal to a process: its first thread that does not block it takes it.
+///
+/// # Errors
+/// `EAGAIN`: a realtime signal with a value, and as many wait as may
+/// ([`RLIMIT_SIGPENDING`](linux::RLIMIT_SIGPENDING)).
+pub fn queue_for_process(process: &Process, info: SigInfo) -> Result<()> {
     let threads = process.threads();
     if !before_sending(process, info, &threads, None) {
-        return;
+        return Ok(());
     }
-    process.signals().pending.add(info);
+    process.signals().pending.add(info, queue_limit(process))?;
     process.signals().arrivals.wake_all();
     // Where all block it, the first to unblock it sees it.
     let taker = threads
@@ -466,17 +404,28 @@ pub fn send_to_process(process: &Process, info: SigInfo) {
         thread.signals.is_chosen.store(true, Ordering::SeqCst);
         interrupt(thread);
     }
+    Ok(())
 }
 
 /// Sends a signal to one thread.
-pub fn send_to_thread(thread: &Arc<Thread>, info: SigInfo) {
+///
+/// # Errors
+/// As [`queue_for_process`].
+pub fn queue_for_thread(thread: &Arc<Thread>, info: SigInfo) -> Result<()> {
     let process = thread.process();
     if !before_sending(process, info, &process.threads(), Some(thread)) {
-        return;
+        return Ok(());
     }
-    thread.signals.pending.add(info);
+    thread.signals.pending.add(info, queue_limit(process))?;
     process.signals().arrivals.wake_all();
     interrupt(thread);
+    Ok(())
+}
+
+/// How many signals may wait in one of a process's queues. Linux counts what is queued for all
+/// processes of a user; here each queue has the limit.
+fn queue_limit(process: &Process) -> usize {
+    usize::try_from(process.limit(linux::RLIMIT_SIGPENDING).0).unwrap_or(usize::MAX)
 }
 
 /// What a signal does on arrival: SIGKILL ends the process, SIGCONT and stop signals
@@ -539,5 +488,6 @@ pub fn send_fault(thread: &Thread, info: SigInfo) {
         super::exit::begin(process, wait::status_of_signal(info.signal));
         return;
     }
-    thread.signals.pending.add(info);
+    // Of a standard signal one always has room.
+    let _ = thread.signals.pending.add(info, 0);
 }
