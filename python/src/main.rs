@@ -18,6 +18,7 @@ mod linux;
 mod message;
 mod native;
 mod standard;
+mod tasklet;
 mod template;
 
 use rustpython::{InterpreterBuilder, InterpreterBuilderExt};
@@ -33,8 +34,10 @@ fn main() -> std::process::ExitCode {
     allocator::layout::begin();
     let builder = InterpreterBuilder::new().init_stdlib();
     let native = native::module_def(&builder.ctx);
+    let tasklets = tasklet::module_def(&builder.ctx);
     let builder = builder
         .add_native_module(native)
+        .add_native_module(tasklets)
         .add_frozen_modules(py_freeze!(dir = "../lib"))
         .init_hook(standard::install)
         .init_hook(|vm| {

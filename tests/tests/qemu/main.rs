@@ -11,6 +11,7 @@
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
 //! | [`interrupts`] | interrupt lines, ports and registers in Python, and drivers |
 //! | [`reactor`] | Twisted with packages from PyPI, on one object of the kernel |
+//! | [`tasklets`] | package `stackless`: tasklets by the ten thousand, templates of them |
 //! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
@@ -30,6 +31,7 @@ mod reactor;
 mod scheduler;
 mod streams;
 mod stress;
+mod tasklets;
 mod template;
 mod terminal;
 
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         interrupts::add,
         reactor::add,
         stress::add,
+        tasklets::add,
         template::add,
         door::add,
         terminal::add,

@@ -1,0 +1,60 @@
+//! Suite `tasklets`: what a switch between tasklets costs, against a generator's `next` in the
+//! same interpreter; and 50,000 tasklets that wait in one process.
+
+use super::Depth;
+use super::case::{Case, Group, Kind, MEMORY, System};
+use super::figure::{Figure, Unit};
+use crate::size::MIB;
+
+/// Tasklets that wait at once.
+const CROWD: u32 = 50_000;
+/// The memory of the machine that they are in, in bytes.
+const CROWD_MEMORY: u64 = 4096 * MIB;
+
+/// The suite's groups.
+#[must_use]
+pub fn groups(depth: Depth) -> Vec<Group> {
+    let samples = depth.pick(10, 50);
+    let speed = |unit| Case::new(command(samples, None), figures(unit));
+    let crowd = Case::new(
+        command(0, Some(CROWD)),
+        [
+            Figure::new("waiting", "tasklets that wait at once", Unit::Count)
+                .at_least(CROWD.into()),
+            Figure::new("waiting_memory", "memory of each", Unit::Kibibytes),
+        ],
+    );
+    vec![
+        Group::wall("tasklets", depth, vec![speed(Unit::Microseconds)]),
+        Group {
+            title: "tasklets, of all cores together".to_owned(),
+            kind: Kind::Instructions,
+            cores: 1,
+            memory: MEMORY,
+            systems: vec![System::OURS],
+            rounds: 1,
+            first_line: None,
+            cases: vec![speed(Unit::Instructions)],
+        },
+        Group {
+            memory: CROWD_MEMORY,
+            rounds: 1,
+            ..Group::wall("many tasklets, 4 GiB", depth, vec![crowd])
+        },
+    ]
+}
+
+fn command(samples: u32, crowd: Option<u32>) -> String {
+    let crowd = crowd.map_or(String::new(), |crowd| format!(" {crowd}"));
+    format!("python bench_tasklets.py {samples}{crowd}")
+}
+
+fn figures(unit: Unit) -> Vec<Figure> {
+    vec![
+        Figure::new("next", "a generator's next", unit),
+        Figure::new("switch", "a switch between tasklets (schedule)", unit),
+        Figure::new("switch_over_next", "  over a next", Unit::Ratio).at_most_itself(3.0),
+        Figure::new("channel", "a value sent and received, two switches", unit),
+        Figure::new("begin_and_end", "a tasklet made, run and ended", unit),
+    ]
+}
