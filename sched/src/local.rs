@@ -8,13 +8,28 @@ use std::collections::VecDeque;
 use crate::deque::Worker;
 use crate::entity::{Entity, Task};
 use crate::fair;
-use crate::lane::Lane;
+use crate::lane::{Lane, Pass};
+use crate::outside::slots::Ticket;
 use crate::shared::Shared;
 use crate::weight::{self, Class};
 
 /// The idle class gets a slice at least this often, in nanoseconds: a task of it may hold
 /// a lock that others wait for.
 pub const IDLE_CLASS_PERIOD: u64 = 100_000_000;
+
+/// Where tasks have ranks, the one that stands first in the queue gets its turn this often
+/// whatever its rank, in nanoseconds: it may hold a lock, too, or be who can end a bad policy.
+pub const TURN_PERIOD: u64 = 100_000_000;
+
+/// The ranks of tasks by their tickets; None: they have none.
+pub(crate) type Ranks<'a> = Option<&'a dyn Fn(Ticket) -> Option<u64>>;
+
+/// What runs, while the next is chosen: it takes part in the choice.
+#[derive(Clone, Copy)]
+pub(crate) struct Rival {
+    virtual_time: u64,
+    ticket: Ticket,
+}
 
 /// What runs, as far as a decision to preempt it needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +39,7 @@ struct Running {
     since: u64,
     /// Its virtual time then.
     virtual_time: u64,
+    ticket: Ticket,
 }
 
 impl Running {
@@ -54,6 +70,8 @@ pub struct Local<T> {
     /// When the slice of what runs is over.
     slice_end: u64,
     idle_class_served: u64,
+    /// When a task had its turn whatever its rank.
+    turn_given: u64,
     /// What was picked last is of the idle class, and it was its turn: it keeps the core
     /// for its slice.
     is_turn_of_idle_class: bool,
@@ -80,6 +98,7 @@ impl<T: Task> Local<T> {
             chain_end: 0,
             slice_end: 0,
             idle_class_served: 0,
+            turn_given: 0,
             is_turn_of_idle_class: false,
             virtual_time: 0,
             running: None,
@@ -181,7 +200,7 @@ impl<T: Task> Local<T> {
 
     /// Whether a task that was just queued here should have the core at once.
     #[must_use]
-    pub(crate) fn is_more_urgent(&self, task: &Entity, now: u64) -> bool {
+    pub(crate) fn is_more_urgent(&self, task: &Entity, now: u64, ranks: Ranks<'_>) -> bool {
         let Some(running) = self.running else {
             return false;
         };
@@ -190,6 +209,13 @@ impl<T: Task> Local<T> {
         }
         if task.class() != running.class {
             return task.class() < running.class;
+        }
+        if let (Class::Normal, Some(rank_of)) = (running.class, ranks) {
+            match (rank_of(task.ticket()), rank_of(running.ticket)) {
+                (None, None) => {}
+                (Some(rank), Some(other)) => return rank < other,
+                (rank, _) => return rank.is_some(),
+            }
         }
         let current = running.virtual_time_at(now);
         running.class == Class::Normal
@@ -203,6 +229,7 @@ impl<T: Task> Local<T> {
         &mut self,
         now: u64,
         shared: &Shared<T>,
+        ranks: Ranks<'_>,
         join: impl Fn(&Entity, u64),
     ) -> bool {
         let Some(running) = self.running else {
@@ -211,7 +238,11 @@ impl<T: Task> Local<T> {
         match running.class {
             Class::Interrupt => self.interrupt.is_empty(),
             Class::Normal => {
-                self.next = self.take(now, shared, join, Some(running.virtual_time_at(now)));
+                let rival = Rival {
+                    virtual_time: running.virtual_time_at(now),
+                    ticket: running.ticket,
+                };
+                self.next = self.take(now, shared, ranks, join, Some(rival));
                 self.next.is_none()
             }
             Class::Idle => false,
@@ -232,14 +263,15 @@ impl<T: Task> Local<T> {
     }
 
     /// Takes the task whose turn it is. `join` brings a task that came from another core
-    /// to this one's virtual time. With a `rival` of that virtual time, which runs, None
-    /// if it is the rival's turn.
+    /// to this one's virtual time. With a `rival`, which runs, None if it is the rival's
+    /// turn.
     pub(crate) fn take(
         &mut self,
         now: u64,
         shared: &Shared<T>,
+        ranks: Ranks<'_>,
         join: impl Fn(&Entity, u64),
-        rival: Option<u64>,
+        rival: Option<Rival>,
     ) -> Option<T> {
         if let Some(task) = self.next.take() {
             join(task.entity(), self.virtual_time);
@@ -272,7 +304,13 @@ impl<T: Task> Local<T> {
             }
             self.put_back(task);
         }
-        let task = self.take_normal(shared, join, rival);
+        let task = match ranks.and_then(|rank_of| self.take_ranked(now, rank_of, &join, rival)) {
+            Some(chosen) => chosen,
+            None => {
+                let rival = rival.map(|rival| rival.virtual_time);
+                self.take_normal(shared, join, rival)
+            }
+        };
         if task.is_some() || rival.is_some() {
             return task;
         }
@@ -321,6 +359,51 @@ impl<T: Task> Local<T> {
         best
     }
 
+    /// The normal task of the least rank among the first of the queue, as many as a pick
+    /// looks at; of equals the one that stands first, and the rival, which has had its
+    /// slice, last. Now and then simply the first one. Some(None): it is the rival's turn;
+    /// None: there is no rank, and fairness decides.
+    fn take_ranked(
+        &mut self,
+        now: u64,
+        rank_of: &dyn Fn(Ticket) -> Option<u64>,
+        join: &impl Fn(&Entity, u64),
+        rival: Option<Rival>,
+    ) -> Option<Option<T>> {
+        if self.normal.is_empty() {
+            self.turn_given = now;
+        } else if now.saturating_sub(self.turn_given) >= TURN_PERIOD {
+            self.turn_given = now;
+            // A thief may have been faster.
+            if let Some(task) = self.normal.pop() {
+                join(task.entity(), self.virtual_time);
+                return Some(Some(task));
+            }
+        }
+        let mut best: Option<(T, u64)> = None;
+        let mut pass: Pass = self.normal.pass(fair::MAX_DEFERRALS + 1);
+        while let Some(task) = self.normal.pop_in(&mut pass) {
+            join(task.entity(), self.virtual_time);
+            let back = match (rank_of(task.entity().ticket()), &best) {
+                (None, _) => Some(task),
+                (Some(rank), Some((_, least))) if rank >= *least => Some(task),
+                (Some(rank), _) => best.replace((task, rank)).map(|(task, _)| task),
+            };
+            if let Some(back) = back {
+                self.put_back(back);
+            }
+        }
+        match (best, rival.and_then(|rival| rank_of(rival.ticket))) {
+            (None, None) => None,
+            (None, Some(_)) => Some(None),
+            (Some((task, rank)), Some(other)) if other < rank => {
+                self.put_back(task);
+                Some(None)
+            }
+            (Some((task, _)), _) => Some(Some(task)),
+        }
+    }
+
     fn put_back(&mut self, task: T) {
         let is_bound = task.entity().is_bound();
         self.normal.push(task, is_bound);
@@ -341,6 +424,7 @@ impl<T: Task> Local<T> {
             weight,
             since: now,
             virtual_time: task.virtual_time(),
+            ticket: task.ticket(),
         });
     }
 

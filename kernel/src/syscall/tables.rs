@@ -7,7 +7,6 @@ use std::sync::Arc;
 use roentgen_abi::table::{CORES, THREADS, WAKE_BUCKETS};
 use sched::counts::BUCKETS;
 use sched::mask::CoreMask;
-use sched::policy::Policy;
 
 use crate::cpu::{self, Core};
 use crate::memory::PAGE_SIZE;
@@ -117,7 +116,7 @@ fn thread_row(text: &mut String, process: &Process, thread: &Arc<Thread>, reside
         char::from(thread.state_letter()).to_string(),
         (entity.class() as u8).to_string(),
         entity.nice().to_string(),
-        scheduler::policy().weight(entity).to_string(),
+        scheduler::weight(entity).to_string(),
         affinity,
         entity.virtual_time().to_string(),
         thread.run_nanos().to_string(),
@@ -157,7 +156,7 @@ fn hexadecimal(mut mask: CoreMask) -> String {
 /// Sums over all cores, under the names that `RG_COUNTERS` has for them.
 pub fn sums(text: &mut String) {
     type Pick = fn(&Core) -> u64;
-    let sums: [(&str, Pick); 21] = [
+    let sums: [(&str, Pick); 22] = [
         ("system_calls", |core| core.system_calls()),
         ("timer_interrupts", |core| core.interrupts.timer.get()),
         ("ipis_sent", |core| core.interrupts.sent.get()),
@@ -165,6 +164,7 @@ pub fn sums(text: &mut String) {
         ("wake_ipis", |core| counts(core).interrupts_sent.get()),
         ("switches", |core| counts(core).switches.get()),
         ("preemptions", |core| counts(core).preemptions.get()),
+        ("policy_picks", |core| counts(core).governed.get()),
         ("migrations", |core| counts(core).migrations.get()),
         ("queued", |core| counts(core).queued.get()),
         ("popped", |core| counts(core).popped.get()),
