@@ -17,9 +17,12 @@ use crate::weight::{self, Class};
 /// a lock that others wait for.
 pub const IDLE_CLASS_PERIOD: u64 = 100_000_000;
 
-/// Where tasks have ranks, the one that stands first in the queue gets its turn this often
-/// whatever its rank, in nanoseconds: it may hold a lock, too, or be who can end a bad policy.
+/// Where tasks have ranks, the one that is most behind gets its turn this often whatever its
+/// rank, in nanoseconds: it may hold a lock, too, or be who can end a bad policy.
 pub const TURN_PERIOD: u64 = 100_000_000;
+
+/// How long that turn is, at most; ranks do not end it.
+pub const TURN: u64 = 1_000_000;
 
 /// The ranks of tasks by their tickets; None: they have none.
 pub(crate) type Ranks<'a> = Option<&'a dyn Fn(Ticket) -> Option<u64>>;
@@ -70,8 +73,10 @@ pub struct Local<T> {
     /// When the slice of what runs is over.
     slice_end: u64,
     idle_class_served: u64,
-    /// When a task had its turn whatever its rank.
+    /// When a task had its turn whatever its rank, or nobody had a better one than others.
     turn_given: u64,
+    /// What was picked last has its turn whatever its rank.
+    is_turn: bool,
     /// What was picked last is of the idle class, and it was its turn: it keeps the core
     /// for its slice.
     is_turn_of_idle_class: bool,
@@ -99,6 +104,7 @@ impl<T: Task> Local<T> {
             slice_end: 0,
             idle_class_served: 0,
             turn_given: 0,
+            is_turn: false,
             is_turn_of_idle_class: false,
             virtual_time: 0,
             running: None,
@@ -178,6 +184,7 @@ impl<T: Task> Local<T> {
         debug_assert!(self.next.is_none(), "it searches with work at hand");
         self.is_from_slot = false;
         self.is_turn_of_idle_class = false;
+        self.is_turn = false;
         self.next = self.catch.pop();
         let lane = if is_normal {
             &mut self.normal
@@ -211,6 +218,9 @@ impl<T: Task> Local<T> {
             return task.class() < running.class;
         }
         if let (Class::Normal, Some(rank_of)) = (running.class, ranks) {
+            if self.is_turn {
+                return false;
+            }
             match (rank_of(task.ticket()), rank_of(running.ticket)) {
                 (None, None) => {}
                 (Some(rank), Some(other)) => return rank < other,
@@ -256,6 +266,7 @@ impl<T: Task> Local<T> {
 
     /// What runs stays for another slice.
     pub(crate) fn renew(&mut self, slice: u64, now: u64) {
+        self.is_turn = false;
         self.slice_end = now.saturating_add(slice);
         if self.running.is_some_and(|it| it.class == Class::Normal) {
             self.chain_end = self.slice_end;
@@ -279,6 +290,7 @@ impl<T: Task> Local<T> {
         }
         self.is_from_slot = false;
         self.is_turn_of_idle_class = false;
+        self.is_turn = false;
         if let Some(task) = self.interrupt.pop_front() {
             return Some(task);
         }
@@ -361,8 +373,8 @@ impl<T: Task> Local<T> {
 
     /// The normal task of the least rank among the first of the queue, as many as a pick
     /// looks at; of equals the one that stands first, and the rival, which has had its
-    /// slice, last. Now and then simply the first one. Some(None): it is the rival's turn;
-    /// None: there is no rank, and fairness decides.
+    /// slice, last. Some(None): it is the rival's turn; None: fairness decides, since there is
+    /// no rank, and every [`TURN_PERIOD`] all the same.
     fn take_ranked(
         &mut self,
         now: u64,
@@ -374,17 +386,17 @@ impl<T: Task> Local<T> {
             self.turn_given = now;
         } else if now.saturating_sub(self.turn_given) >= TURN_PERIOD {
             self.turn_given = now;
-            // A thief may have been faster.
-            if let Some(task) = self.normal.pop() {
-                join(task.entity(), self.virtual_time);
-                return Some(Some(task));
-            }
+            self.is_turn = true;
+            return None;
         }
         let mut best: Option<(T, u64)> = None;
+        let mut worst = 0;
         let mut pass: Pass = self.normal.pass(fair::MAX_DEFERRALS + 1);
         while let Some(task) = self.normal.pop_in(&mut pass) {
             join(task.entity(), self.virtual_time);
-            let back = match (rank_of(task.entity().ticket()), &best) {
+            let rank = rank_of(task.entity().ticket());
+            worst = worst.max(rank.unwrap_or(u64::MAX));
+            let back = match (rank, &best) {
                 (None, _) => Some(task),
                 (Some(rank), Some((_, least))) if rank >= *least => Some(task),
                 (Some(rank), _) => best.replace((task, rank)).map(|(task, _)| task),
@@ -393,7 +405,17 @@ impl<T: Task> Local<T> {
                 self.put_back(back);
             }
         }
-        match (best, rival.and_then(|rival| rank_of(rival.ticket))) {
+        let rival = rival.and_then(|rival| rank_of(rival.ticket));
+        let least = best
+            .as_ref()
+            .map(|(_, rank)| *rank)
+            .into_iter()
+            .chain(rival);
+        if least.min().is_none_or(|least| least >= worst) {
+            // Nobody is passed over.
+            self.turn_given = now;
+        }
+        match (best, rival) {
             (None, None) => None,
             (None, Some(_)) => Some(None),
             (Some((task, rank)), Some(other)) if other < rank => {
@@ -414,6 +436,7 @@ impl<T: Task> Local<T> {
         if self.is_from_slot {
             self.slice_end = self.chain_end;
         } else {
+            let slice = if self.is_turn { slice.min(TURN) } else { slice };
             self.slice_end = now.saturating_add(slice);
             if task.class() == Class::Normal {
                 self.chain_end = self.slice_end;

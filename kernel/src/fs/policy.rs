@@ -49,11 +49,15 @@ pub fn seat_of(file: &OpenFile) -> Result<&Seat> {
 }
 
 impl FileObject for PolicyFile {
-    /// The policy ends, and says why.
+    /// The policy ends, and says why; an empty line: it just ends.
     fn write(&self, _file: &OpenFile, from: &mut Source<'_>) -> Result<usize> {
         let mut text = [0; MOST_SAID];
         let wanted = from.remaining();
         let length = from.read(&mut text[..wanted.min(MOST_SAID)])?;
+        if text[..length] == *b"\n" {
+            self.seat.end(Why::GivenBack);
+            return Ok(wanted);
+        }
         for byte in &mut text[..length] {
             if !matches!(*byte, b' '..=b'~') {
                 *byte = b'?';

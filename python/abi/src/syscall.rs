@@ -200,7 +200,7 @@ pub const RG_REGISTERS: usize = BASE + 46;
 /// `events`: the [kinds](crate::policy::Kind::bit) that are told; [`POLICY_RANKED`]: ranks are
 /// looked at. From now on events are told, the first of them one for each thread there is;
 /// decisions count from the first call that waits. A `write` ends the policy, and says why
-/// in the log (printable ASCII). It can be polled: `POLLHUP` once it has ended. Other flags: `O_CLOEXEC`.
+/// in the log (printable ASCII; an empty line: by its own wish). It can be polled: `POLLHUP` once it has ended. Other flags: `O_CLOEXEC`.
 ///
 /// Errors: `EPERM` (the caller [may not](RG_GRANT)), `EINVAL`, `EBUSY` (there is a policy),
 /// `ENOMEM`, `EMFILE`, `ENFILE`.

@@ -152,6 +152,13 @@ def rows(text: str) -> Iterator[dict[str, str]]:
             yield dict(zip(names, words, strict=True))
 
 
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each line of a text."""
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        yield name, value
+
+
 def _value(name: str, word: str) -> object:
     if name in _TEXTS:
         return word
