@@ -104,7 +104,7 @@ pub fn threads() -> String {
 
 fn thread_row(text: &mut String, process: &Process, thread: &Arc<Thread>, resident: u64) {
     let entity = thread.scheduling();
-    let (switches, _) = entity.switches();
+    let (switches, preemptions) = entity.switches();
     let (migrations, stolen) = entity.migrations();
     let (wakes, wake_time) = entity.wakes();
     let affinity = hexadecimal(entity.affinity());
@@ -121,6 +121,7 @@ fn thread_row(text: &mut String, process: &Process, thread: &Arc<Thread>, reside
         entity.virtual_time().to_string(),
         thread.run_nanos().to_string(),
         switches.to_string(),
+        preemptions.to_string(),
         migrations.to_string(),
         stolen.to_string(),
         wakes.to_string(),

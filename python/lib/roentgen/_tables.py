@@ -120,6 +120,8 @@ class Thread(NamedTuple):
     """Seconds that it has run."""
     switches: int
     """Times that it was switched to."""
+    preemptions: int
+    """Times that it lost the core before it gave it up."""
     migrations: int
     """Times that it ran on another core than before."""
     stolen: int

@@ -39,7 +39,8 @@ impl Ticket {
 /// The slots of one policy.
 pub struct Slots {
     policy: u32,
-    tags: Vec<u16>,
+    /// The last tag of each slot, and whether it is taken.
+    tags: Vec<(u16, bool)>,
     free: VecDeque<u16>,
 }
 
@@ -49,7 +50,7 @@ impl Slots {
     pub fn new(policy: u32) -> Self {
         Self {
             policy,
-            tags: vec![0; SLOTS],
+            tags: vec![(0, false); SLOTS],
             free: (0..SLOTS as u16).collect(),
         }
     }
@@ -57,8 +58,9 @@ impl Slots {
     /// Gives a slot to a task. None: all are taken.
     pub fn take(&mut self) -> Option<Ticket> {
         let slot = self.free.pop_front()?;
-        let tag = &mut self.tags[usize::from(slot)];
+        let (tag, is_taken) = &mut self.tags[usize::from(slot)];
         *tag = tag.checked_add(1).unwrap_or(1);
+        *is_taken = true;
         Some(Ticket {
             policy: self.policy,
             slot,
@@ -74,13 +76,16 @@ impl Slots {
 
     /// Takes one back. False: it was not given so.
     pub fn give_back(&mut self, ticket: Ticket) -> bool {
-        let is_taken = ticket.policy == self.policy
-            && self.tags.get(usize::from(ticket.slot)) == Some(&ticket.tag);
-        if is_taken {
-            // There is room: as many as there are.
-            self.free.push_back(ticket.slot);
+        let given = (ticket.tag, true);
+        match self.tags.get_mut(usize::from(ticket.slot)) {
+            Some(known) if *known == given && ticket.policy == self.policy => {
+                known.1 = false;
+                // There is room: as many as there are.
+                self.free.push_back(ticket.slot);
+                true
+            }
+            _ => false,
         }
-        is_taken
     }
 
     /// Slots that are taken.

@@ -10,6 +10,7 @@
 //! | [`exhaustion`] | memory, descriptors and processes run out |
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
 //! | [`interrupts`] | interrupt lines, ports and registers in Python, and drivers |
+//! | [`policies`] | scheduling policies in Python, good and bad; native programs beside |
 //! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
@@ -24,6 +25,7 @@ mod endings;
 mod exhaustion;
 mod interrupts;
 mod mutants;
+mod policies;
 mod programs;
 mod scheduler;
 mod streams;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         mutants::add,
         exhaustion::add,
         interrupts::add,
+        policies::add,
         stress::add,
         template::add,
         door::add,

@@ -235,12 +235,17 @@ struct Facts {
 
 /// A policy has just ended, by the caller's call.
 fn note_end(facts: Facts, why: Why, now: u64) {
+    ENDED.wake_all();
+    if facts.owner == 0 {
+        // It never decided anything.
+        return;
+    }
     if why.is_takeover() {
         TAKEOVERS.add(1);
     }
     record::end(facts.number, facts.owner, &why, now);
-    drop(WAITER.lock().take());
-    ENDED.wake_all();
+    let waiter = WAITER.lock().take();
+    drop(waiter);
 }
 
 /// A process ends: if it was the policy, the built-in one takes over.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 
@@ -13,14 +14,16 @@ __all__ = ["Lottery"]
 class Lottery(Policy):
     """Processes hold tickets, and tickets are drawn.
 
-    Some hundred times at once, every tenth of a second: what a process has won is its
-    weight until the next drawing. So shares are chance, and in the long run the tickets'
-    (Waldspurger and Weihl, "Lottery Scheduling", OSDI 1994). Who plays is placed, so that
-    each core has as many tickets; all others are left to the kernel.
+    Every tenth of a second, some hundred at once: what a process has won is its weight until
+    the next drawing. So shares are chance, and in the long run the tickets' (Waldspurger and
+    Weihl, "Lottery Scheduling", OSDI 1994). All tickets lie around a wheel that is turned
+    once, under pointers that are evenly apart: each ticket's chance is as if it were turned
+    for each, and the long run is there in seconds. Who plays is placed, so that each core
+    has as many tickets; all others are left to the kernel.
     """
 
     interval = 0.1
-    #: How often a ticket is drawn at once.
+    #: Pointers at the wheel: how many tickets are drawn at once.
     draws = 400
 
     def __init__(self, tickets: Mapping[int, int], seed: int | None = None) -> None:
@@ -39,22 +42,30 @@ class Lottery(Policy):
 
     def on_exit(self, task: Task) -> None:
         """Whoever has ended does not."""
+        self._won.pop(task, None)
         if self._players.pop(task, None) is not None:
             self._places.clear()
 
     def tick(self) -> None:
-        """Draw."""
+        """Turn the wheel, on which nobody has a place for good."""
         players = list(self._players)
-        if players:
-            drawn = self._random.choices(players, list(self._players.values()), k=self.draws)
-            self._won = {player: drawn.count(player) for player in players}
-            self.update(players)
+        self._random.shuffle(players)
+        turn = self._random.random()
+        pointers = self.draws / max(1, sum(self._players.values()))
+        end, passed = 0, 0
+        for player in players:
+            end += self._players[player]
+            # Those that this player's tickets, or earlier ones, have come to lie under.
+            reached = math.floor(end * pointers + turn)
+            self._won[player] = reached - passed
+            passed = reached
+        self.update(players)
 
     def weight(self, task: Task) -> int | None:
         """What it has won, and the least there is for who has won nothing."""
         if task not in self._players:
             return None
-        return 10 * self._won.get(task, self._players[task]) + 1
+        return max(1, 8 * self._won.get(task, self._players[task]))
 
     def place(self, task: Task, cores: int) -> int | None:
         """The core with the fewest tickets, those with many first."""
