@@ -102,7 +102,8 @@ proptest! {
                 },
                 Some(index) if !taken.is_empty() => {
                     let ticket = taken.swap_remove(index.index(taken.len()));
-                    prop_assert!(!slots.give_back(Ticket { policy: 8, ..ticket }));
+                    let foreign = Ticket { policy: 8, ..ticket };
+                    prop_assert!(!slots.give_back(foreign));
                     prop_assert!(slots.give_back(ticket) && !slots.give_back(ticket));
                 }
                 Some(_) => {}
