@@ -65,7 +65,8 @@ class Lottery(Policy):
         """What it has won, and the least there is for who has won nothing."""
         if task not in self._players:
             return None
-        return max(1, 8 * self._won.get(task, self._players[task]))
+        # Great weights: small ones would be forgiven what they ran too long.
+        return max(1, 200 * self._won.get(task, 1))
 
     def place(self, task: Task, cores: int) -> int | None:
         """The core with the fewest tickets, those with many first."""
