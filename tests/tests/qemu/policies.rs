@@ -7,7 +7,7 @@ use tests::programs::{self, Link};
 use tests::project;
 use tests::suite::Tier;
 
-use crate::common::{LIMIT, finished, limit, printed};
+use crate::common::{LIMIT, finished, printed};
 
 /// Looks from inside.
 const CHECKS: &str = include_str!("policies.py");
@@ -41,8 +41,8 @@ pub fn add(tier: Tier) -> Tier {
     .test(
         "policies: a lottery's shares are its tickets', by the kernel's counters",
         || {
-            let text = printed(example("lottery.py", &["5"]).smp(4).timeout(limit(4)));
-            assert_eq!(text.lines().count(), 10, "{text}");
+            let text = printed(example("lottery.py", &["6"]));
+            assert_eq!(text.lines().count(), 6, "{text}");
             assert!(text.contains("furthest off: "), "{text}");
         },
     )
