@@ -14,7 +14,7 @@ from roentgen import sched
 from roentgen.policies.round_robin import RoundRobin
 
 #: For how long shares are measured, in seconds.
-SPAN = 3.0
+SPAN = 2.0
 #: How far a thread's share may be from the mean, under the built-in policy, which moves
 #: threads between cores so that all get the same.
 NEAR = 0.4
@@ -62,6 +62,22 @@ def measure(what, kinds):
         well(f"{what}: {kind} moves", moved > 0, moved)
 
 
+def steal(kinds):
+    """Set all free on one core, beside one that idles, until each kind was stolen once."""
+    for _ in range(40):
+        stolen = {kind: 0 for kind in kinds.values()}
+        for row in threads(set(kinds)).values():
+            stolen[kinds[row.pid]] += row.stolen
+        if all(stolen.values()):
+            break
+        for cores in {0}, {0, 1}:
+            for tid in threads(set(kinds)):
+                os.sched_setaffinity(tid, cores)
+            time.sleep(0.05)
+    for kind, count in stolen.items():
+        well(f"{kind} is stolen", count > 0, stolen)
+
+
 def main():
     kinds, started = {}, []
     for kind, command in PROGRAMS.items():
@@ -78,7 +94,7 @@ def main():
         measure("in Python", kinds)
         policy.check()
         well("in Python: it decides", roentgen.counters()["policy_picks"] > picks + 100)
-    well("stolen", sum(row.stolen for row in threads(set(kinds)).values()) > 0)
+    steal(kinds)
     for pid in kinds:
         os.kill(pid, signal.SIGKILL)
     print("end")
