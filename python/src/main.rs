@@ -17,6 +17,7 @@ mod entropy;
 mod linux;
 mod message;
 mod native;
+mod policy;
 mod standard;
 mod tasklet;
 mod template;

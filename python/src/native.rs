@@ -7,7 +7,8 @@
         super::calls::_calls,
         super::descriptor::_descriptor,
         super::devices::_devices,
-        super::linux::_linux
+        super::linux::_linux,
+        super::policy::_policy
     )
 )]
 mod _roentgen {
@@ -106,6 +107,12 @@ mod _roentgen {
     #[pyfunction]
     fn lines(vm: &VirtualMachine) -> PyResult<String> {
         text(syscall::RG_LINES, vm)
+    }
+
+    /// The policy in force, and how the last one ended: a line each, name, space, value.
+    #[pyfunction]
+    fn policy_status(vm: &VirtualMachine) -> PyResult<String> {
+        text(syscall::RG_POLICY_STATUS, vm)
     }
 
     /// Every thread of every process, as a table (`roentgen_abi::table::THREADS`).

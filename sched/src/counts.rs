@@ -88,6 +88,8 @@ pub struct Counts {
     pub pushed: OwnCount,
     /// Tasks sent to where they may run.
     pub forwarded: OwnCount,
+    /// Tasks that began to run here and that a policy from outside decides about.
+    pub governed: OwnCount,
     /// Switches from one task to another.
     pub switches: OwnCount,
     /// Tasks that began to run here and ran elsewhere before.

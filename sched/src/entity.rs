@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize
 
 use crate::fair;
 use crate::mask::{AtomicCoreMask, CoreMask};
+use crate::outside::slots::Ticket;
 use crate::state::TaskState;
 use crate::sync::{self, atomic};
 use crate::weight::Class;
@@ -36,8 +37,11 @@ pub struct Entity {
     affinity: AtomicCoreMask,
     /// Somebody sets the affinity.
     is_affinity_locked: atomic::AtomicBool,
-    /// Some core of the machine was closed to it when it was queued last.
+    /// Some core of the machine was closed to it when it was queued last, or the policy
+    /// keeps it to one.
     is_bound: AtomicBool,
+    /// Its place in the table of a policy from outside.
+    ticket: AtomicU64,
     /// What it would have run at weight 1024, on the scale of core `base`.
     virtual_time: AtomicU64,
     base: AtomicUsize,
@@ -72,6 +76,7 @@ impl Entity {
             affinity: AtomicCoreMask::new(CoreMask::ALL),
             is_affinity_locked: atomic::AtomicBool::new(false),
             is_bound: AtomicBool::new(false),
+            ticket: AtomicU64::new(0),
             virtual_time: AtomicU64::new(0),
             base: AtomicUsize::new(NOWHERE),
             last_core: atomic::AtomicUsize::new(NOWHERE),
@@ -161,10 +166,22 @@ impl Entity {
         self.is_bound.load(Ordering::Relaxed)
     }
 
-    /// It is queued in a machine of so many cores: is one of them closed to it?
-    pub(crate) fn note_bound(&self, cores: usize) {
-        let is_bound = self.affinity.snapshot(cores).lacks_any_of_first(cores);
+    /// It is queued in a machine of so many cores: is one of them closed to it, or is it
+    /// kept to one?
+    pub(crate) fn note_bound(&self, cores: usize, is_kept: bool) {
+        let is_bound = is_kept || self.affinity.snapshot(cores).lacks_any_of_first(cores);
         self.is_bound.store(is_bound, Ordering::Relaxed);
+    }
+
+    /// Its place in the table of a policy from outside.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        Ticket::from_word(self.ticket.load(Ordering::Relaxed))
+    }
+
+    /// Gives it another place. One caller at a time.
+    pub fn set_ticket(&self, ticket: Ticket) {
+        self.ticket.store(ticket.to_word(), Ordering::Relaxed);
     }
 
     /// The core that it runs on, or ran on last.

@@ -11,7 +11,8 @@
 //! | [`ending`] | how a process ends, and who takes back what is left of it |
 //! | [`entity`] | what the scheduler knows of a task |
 //! | [`fair`] | virtual time: who is ahead |
-//! | [`policy`] | decisions: placement, weight, slice |
+//! | [`policy`] | decisions: placement, weight, slice, rank |
+//! | [`outside`] | those of a process, read from shared memory, and events for it |
 //! | [`weight`] | nice values, classes |
 //! | [`mask`] | sets of cores |
 //! | [`counts`] | what is counted |
@@ -32,6 +33,7 @@ pub mod idle;
 pub mod lane;
 pub mod local;
 pub mod mask;
+pub mod outside;
 pub mod policy;
 pub mod shared;
 pub mod state;

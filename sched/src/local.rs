@@ -8,13 +8,31 @@ use std::collections::VecDeque;
 use crate::deque::Worker;
 use crate::entity::{Entity, Task};
 use crate::fair;
-use crate::lane::Lane;
+use crate::lane::{Lane, Pass};
+use crate::outside::slots::Ticket;
 use crate::shared::Shared;
 use crate::weight::{self, Class};
 
 /// The idle class gets a slice at least this often, in nanoseconds: a task of it may hold
 /// a lock that others wait for.
 pub const IDLE_CLASS_PERIOD: u64 = 100_000_000;
+
+/// Where tasks have ranks, the one that is most behind gets its turn this often whatever its
+/// rank, in nanoseconds: it may hold a lock, too, or be who can end a bad policy.
+pub const TURN_PERIOD: u64 = 100_000_000;
+
+/// How long that turn is, at most; ranks do not end it.
+pub const TURN: u64 = 1_000_000;
+
+/// The ranks of tasks by their tickets; None: they have none.
+pub(crate) type Ranks<'a> = Option<&'a dyn Fn(Ticket) -> Option<u64>>;
+
+/// What runs, while the next is chosen: it takes part in the choice.
+#[derive(Clone, Copy)]
+pub(crate) struct Rival {
+    virtual_time: u64,
+    ticket: Ticket,
+}
 
 /// What runs, as far as a decision to preempt it needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +42,7 @@ struct Running {
     since: u64,
     /// Its virtual time then.
     virtual_time: u64,
+    ticket: Ticket,
 }
 
 impl Running {
@@ -54,6 +73,10 @@ pub struct Local<T> {
     /// When the slice of what runs is over.
     slice_end: u64,
     idle_class_served: u64,
+    /// When a task had its turn whatever its rank, or nobody had a better one than others.
+    turn_given: u64,
+    /// What was picked last has its turn whatever its rank.
+    is_turn: bool,
     /// What was picked last is of the idle class, and it was its turn: it keeps the core
     /// for its slice.
     is_turn_of_idle_class: bool,
@@ -80,6 +103,8 @@ impl<T: Task> Local<T> {
             chain_end: 0,
             slice_end: 0,
             idle_class_served: 0,
+            turn_given: 0,
+            is_turn: false,
             is_turn_of_idle_class: false,
             virtual_time: 0,
             running: None,
@@ -159,6 +184,7 @@ impl<T: Task> Local<T> {
         debug_assert!(self.next.is_none(), "it searches with work at hand");
         self.is_from_slot = false;
         self.is_turn_of_idle_class = false;
+        self.is_turn = false;
         self.next = self.catch.pop();
         let lane = if is_normal {
             &mut self.normal
@@ -181,7 +207,7 @@ impl<T: Task> Local<T> {
 
     /// Whether a task that was just queued here should have the core at once.
     #[must_use]
-    pub(crate) fn is_more_urgent(&self, task: &Entity, now: u64) -> bool {
+    pub(crate) fn is_more_urgent(&self, task: &Entity, now: u64, ranks: Ranks<'_>) -> bool {
         let Some(running) = self.running else {
             return false;
         };
@@ -190,6 +216,16 @@ impl<T: Task> Local<T> {
         }
         if task.class() != running.class {
             return task.class() < running.class;
+        }
+        if let (Class::Normal, Some(rank_of)) = (running.class, ranks) {
+            if self.is_turn {
+                return false;
+            }
+            match (rank_of(task.ticket()), rank_of(running.ticket)) {
+                (None, None) => {}
+                (Some(rank), Some(other)) => return rank < other,
+                (rank, _) => return rank.is_some(),
+            }
         }
         let current = running.virtual_time_at(now);
         running.class == Class::Normal
@@ -203,6 +239,7 @@ impl<T: Task> Local<T> {
         &mut self,
         now: u64,
         shared: &Shared<T>,
+        ranks: Ranks<'_>,
         join: impl Fn(&Entity, u64),
     ) -> bool {
         let Some(running) = self.running else {
@@ -211,7 +248,11 @@ impl<T: Task> Local<T> {
         match running.class {
             Class::Interrupt => self.interrupt.is_empty(),
             Class::Normal => {
-                self.next = self.take(now, shared, join, Some(running.virtual_time_at(now)));
+                let rival = Rival {
+                    virtual_time: running.virtual_time_at(now),
+                    ticket: running.ticket,
+                };
+                self.next = self.take(now, shared, ranks, join, Some(rival));
                 self.next.is_none()
             }
             Class::Idle => false,
@@ -225,6 +266,7 @@ impl<T: Task> Local<T> {
 
     /// What runs stays for another slice.
     pub(crate) fn renew(&mut self, slice: u64, now: u64) {
+        self.is_turn = false;
         self.slice_end = now.saturating_add(slice);
         if self.running.is_some_and(|it| it.class == Class::Normal) {
             self.chain_end = self.slice_end;
@@ -232,14 +274,15 @@ impl<T: Task> Local<T> {
     }
 
     /// Takes the task whose turn it is. `join` brings a task that came from another core
-    /// to this one's virtual time. With a `rival` of that virtual time, which runs, None
-    /// if it is the rival's turn.
+    /// to this one's virtual time. With a `rival`, which runs, None if it is the rival's
+    /// turn.
     pub(crate) fn take(
         &mut self,
         now: u64,
         shared: &Shared<T>,
+        ranks: Ranks<'_>,
         join: impl Fn(&Entity, u64),
-        rival: Option<u64>,
+        rival: Option<Rival>,
     ) -> Option<T> {
         if let Some(task) = self.next.take() {
             join(task.entity(), self.virtual_time);
@@ -247,6 +290,7 @@ impl<T: Task> Local<T> {
         }
         self.is_from_slot = false;
         self.is_turn_of_idle_class = false;
+        self.is_turn = false;
         if let Some(task) = self.interrupt.pop_front() {
             return Some(task);
         }
@@ -272,7 +316,13 @@ impl<T: Task> Local<T> {
             }
             self.put_back(task);
         }
-        let task = self.take_normal(shared, join, rival);
+        let task = match ranks.and_then(|rank_of| self.take_ranked(now, rank_of, &join, rival)) {
+            Some(chosen) => chosen,
+            None => {
+                let rival = rival.map(|rival| rival.virtual_time);
+                self.take_normal(shared, join, rival)
+            }
+        };
         if task.is_some() || rival.is_some() {
             return task;
         }
@@ -321,6 +371,61 @@ impl<T: Task> Local<T> {
         best
     }
 
+    /// The normal task of the least rank among the first of the queue, as many as a pick
+    /// looks at; of equals the one that stands first, and the rival, which has had its
+    /// slice, last. Some(None): it is the rival's turn; None: fairness decides, since there is
+    /// no rank, and every [`TURN_PERIOD`] all the same.
+    fn take_ranked(
+        &mut self,
+        now: u64,
+        rank_of: &dyn Fn(Ticket) -> Option<u64>,
+        join: &impl Fn(&Entity, u64),
+        rival: Option<Rival>,
+    ) -> Option<Option<T>> {
+        if self.normal.is_empty() {
+            self.turn_given = now;
+        } else if now.saturating_sub(self.turn_given) >= TURN_PERIOD {
+            self.turn_given = now;
+            self.is_turn = true;
+            return None;
+        }
+        let mut best: Option<(T, u64)> = None;
+        let mut worst = 0;
+        let mut pass: Pass = self.normal.pass(fair::MAX_DEFERRALS + 1);
+        while let Some(task) = self.normal.pop_in(&mut pass) {
+            join(task.entity(), self.virtual_time);
+            let rank = rank_of(task.entity().ticket());
+            worst = worst.max(rank.unwrap_or(u64::MAX));
+            let back = match (rank, &best) {
+                (None, _) => Some(task),
+                (Some(rank), Some((_, least))) if rank >= *least => Some(task),
+                (Some(rank), _) => best.replace((task, rank)).map(|(task, _)| task),
+            };
+            if let Some(back) = back {
+                self.put_back(back);
+            }
+        }
+        let rival = rival.and_then(|rival| rank_of(rival.ticket));
+        let least = best
+            .as_ref()
+            .map(|(_, rank)| *rank)
+            .into_iter()
+            .chain(rival);
+        if least.min().is_none_or(|least| least >= worst) {
+            // Nobody is passed over.
+            self.turn_given = now;
+        }
+        match (best, rival) {
+            (None, None) => None,
+            (None, Some(_)) => Some(None),
+            (Some((task, rank)), Some(other)) if other < rank => {
+                self.put_back(task);
+                Some(None)
+            }
+            (Some((task, _)), _) => Some(Some(task)),
+        }
+    }
+
     fn put_back(&mut self, task: T) {
         let is_bound = task.entity().is_bound();
         self.normal.push(task, is_bound);
@@ -331,6 +436,7 @@ impl<T: Task> Local<T> {
         if self.is_from_slot {
             self.slice_end = self.chain_end;
         } else {
+            let slice = if self.is_turn { slice.min(TURN) } else { slice };
             self.slice_end = now.saturating_add(slice);
             if task.class() == Class::Normal {
                 self.chain_end = self.slice_end;
@@ -341,6 +447,7 @@ impl<T: Task> Local<T> {
             weight,
             since: now,
             virtual_time: task.virtual_time(),
+            ticket: task.ticket(),
         });
     }
 

@@ -1,4 +1,4 @@
-//! Decisions: where a task goes, how much it weighs, how long it runs.
+//! Decisions: where a task goes, how much it weighs, how long it runs, which goes first.
 //!
 //! A policy only wishes. The mechanism ([`crate::system`]) checks whatever would be
 //! unsound: a task runs on one core at a time, on one that is there and that it may use.
@@ -9,6 +9,7 @@ use crate::entity::Entity;
 use crate::fair;
 use crate::idle::Idle;
 use crate::mask::CoreMask;
+use crate::outside::slots::Ticket;
 use crate::weight::{self, Class};
 
 /// No slice is shorter, whatever a policy wishes, in nanoseconds: a core must get to do
@@ -30,6 +31,19 @@ pub enum Cause {
     Preemption,
     /// It may not run where it was picked.
     Misplaced,
+}
+
+/// Why a task stops running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It waits for something.
+    Sleeps,
+    /// It lets others run.
+    Yields,
+    /// Its slice is over, or something more urgent came.
+    Loses,
+    /// It has ended.
+    Ends,
 }
 
 /// What a policy sees of the machine: hints, which may change at once.
@@ -57,6 +71,41 @@ pub trait Policy: Sync {
     /// How long it runs while others wait, in nanoseconds. Held to [`SHORTEST_SLICE`] to
     /// [`LONGEST_SLICE`].
     fn slice(&self, task: &Entity) -> u64;
+
+    /// The core that it keeps to: others take it from there only to idle no longer. One that
+    /// is not there, or that it may not use, is none.
+    fn keeps_to(&self, task: &Entity) -> Option<usize> {
+        let _ = task;
+        None
+    }
+
+    /// Whether this decides about the task, and not only as the built-in policy would.
+    fn governs(&self, task: &Entity) -> bool {
+        let _ = task;
+        false
+    }
+
+    /// Whether tasks may have ranks.
+    fn is_ranked(&self) -> bool {
+        false
+    }
+
+    /// The rank of the task with this ticket. Among normal tasks of a core the least goes
+    /// first, and any before none; those without are treated fairly among themselves.
+    fn rank(&self, ticket: Ticket) -> Option<u64> {
+        let _ = ticket;
+        None
+    }
+
+    /// A task was woken, and is queued on `core`.
+    fn woke(&self, task: &Entity, core: usize, now: u64) {
+        let _ = (task, core, now);
+    }
+
+    /// A task stops running on `core`; or goes on there, after a slice ([`Stop::Loses`]).
+    fn stopped(&self, task: &Entity, how: Stop, core: usize, now: u64) {
+        let _ = (task, how, core, now);
+    }
 }
 
 /// Weight of a task of the idle class.

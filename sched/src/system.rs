@@ -13,7 +13,8 @@ use crate::entity::{Entity, Task};
 use crate::idle::Idle;
 use crate::local::Local;
 use crate::mask::CoreMask;
-use crate::policy::{self, Cause, Policy, View};
+use crate::outside::slots::Ticket;
+use crate::policy::{self, Cause, Policy, Stop, View};
 use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
 use crate::weight::{self, Class};
@@ -77,13 +78,21 @@ impl<P: Policy> System<P> {
         if cause == Cause::Wake {
             entity.note_wake(now);
         }
-        entity.note_bound(cores.count());
-        let stays = matches!(cause, Cause::Yield | Cause::Preemption);
+        let kept = self
+            .policy
+            .keeps_to(entity)
+            .filter(|core| *core < cores.count() && entity.may_run_on(*core));
+        entity.note_bound(cores.count(), kept.is_some());
+        let stays = matches!(cause, Cause::Yield | Cause::Preemption)
+            && kept.is_none_or(|core| core == here.id());
         let target = if stays && entity.may_run_on(here.id()) {
             here.id()
         } else {
             self.place(here, entity, cause, cores)
         };
+        if cause == Cause::Wake {
+            self.policy.woke(entity, target, now);
+        }
         if target == here.id() {
             self.queue_here(here, task, cause, now, cores)
         } else {
@@ -141,10 +150,14 @@ impl<P: Policy> System<P> {
         }
         self.join(here, entity, cores);
         entity.limit(here.virtual_time());
-        let is_urgent = here.is_more_urgent(entity, now);
+        let is_urgent = self.with_ranks(|ranks| here.is_more_urgent(entity, now, ranks));
         shared.counts.queued.add(1);
         shared.add_load(1);
-        let takes_slot = cause == Cause::Wake && entity.class() == Class::Normal && !here.is_idle();
+        // Who stands in the slot would go before better ranks.
+        let takes_slot = cause == Cause::Wake
+            && entity.class() == Class::Normal
+            && !here.is_idle()
+            && !self.policy.is_ranked();
         if !takes_slot {
             here.push(task);
             // A core that runs nothing is about to pick, and calls then.
@@ -251,7 +264,8 @@ impl<P: Policy> System<P> {
             };
             self.join(here, task.entity(), cores);
             task.entity().limit(here.virtual_time());
-            is_urgent |= here.is_more_urgent(task.entity(), cores.now());
+            let now = cores.now();
+            is_urgent |= self.with_ranks(|ranks| here.is_more_urgent(task.entity(), now, ranks));
             here.push(task);
             has_come = true;
         }
@@ -270,7 +284,8 @@ impl<P: Policy> System<P> {
         let now = cores.now();
         let id = here.id();
         loop {
-            let task = here.take(now, shared, Self::joins(id, cores), None)?;
+            let joins = Self::joins(id, cores);
+            let task = self.with_ranks(|ranks| here.take(now, shared, ranks, joins, None))?;
             let entity = task.entity();
             if !entity.may_run_on(id) && (0..cores.count()).any(|core| entity.may_run_on(core)) {
                 self.leave_queue(shared);
@@ -311,13 +326,25 @@ impl<P: Policy> System<P> {
         // Whose class was changed while it ran competes in the new one.
         let stays = entity.may_run_on(id)
             && here.runs_as(entity.class())
-            && here.stays(now, cores.shared(id), Self::joins(id, cores));
+            && self.with_ranks(|ranks| {
+                here.stays(now, cores.shared(id), ranks, Self::joins(id, cores))
+            });
         if stays {
+            self.policy.stopped(entity, Stop::Loses, id, now);
             here.renew(self.slice(entity), now);
             // What was in the slot can be stolen now.
             self.call_a_thief(here, cores.shared(id), cores);
         }
         stays
+    }
+
+    /// Calls with the ranks that the policy gives, if it gives any.
+    fn with_ranks<R>(&self, call: impl FnOnce(Option<&dyn Fn(Ticket) -> Option<u64>>) -> R) -> R {
+        if self.policy.is_ranked() {
+            call(Some(&|ticket| self.policy.rank(ticket)))
+        } else {
+            call(None)
+        }
     }
 
     /// The policy's wish, within bounds.
@@ -405,18 +432,27 @@ impl<P: Policy> System<P> {
         }
         counts.switches.add(1);
         counts.migrations.add(u64::from(has_moved));
+        counts.governed.add(u64::from(self.policy.governs(entity)));
         let weight = self.policy.weight(entity).clamp(1, weight::HEAVIEST);
         here.begin(entity, weight, self.slice(entity), now);
         entity.may_run_on(here.id())
     }
 
     /// `entity` stops running here.
-    pub fn end<T: Task>(&self, here: &mut Local<T>, entity: &Entity, cores: &impl Cores<T>) {
+    pub fn end<T: Task>(
+        &self,
+        here: &mut Local<T>,
+        entity: &Entity,
+        how: Stop,
+        cores: &impl Cores<T>,
+    ) {
+        let now = cores.now();
         let weight = here.end();
         let shared = cores.shared(here.id());
         shared.remove_load(1);
         shared.set_runs_untimed(false);
-        entity.end(cores.now(), |ran| weight::virtual_nanos(ran, weight));
+        entity.end(now, |ran| weight::virtual_nanos(ran, weight));
+        self.policy.stopped(entity, how, here.id(), now);
     }
 
     /// When what runs here should be interrupted, because others wait; None: nobody does,

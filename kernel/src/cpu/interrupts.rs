@@ -10,7 +10,7 @@ use super::{Core, this};
 use crate::devices::lines;
 use crate::memory::{heap, tlb};
 use crate::sync::{InterruptsOff, IrqLock};
-use crate::task::check;
+use crate::task::{check, outside};
 use crate::time::{self, Instant};
 
 /// First vector of device lines: ISA line n has vector `DEVICES + n`.
@@ -140,6 +140,7 @@ pub fn arm_timer(off: &InterruptsOff) {
         core.scheduler.quantum_end(off),
         core.scheduler.cpu_timer_look(off),
         lines::next_look(core.id),
+        outside::next_look(core.id),
     ];
     if let Some(deadline) = next.into_iter().flatten().min() {
         arm_timer_for(deadline, off);
@@ -206,6 +207,7 @@ pub(super) fn handle(vector: u8) {
             note_fired(&off);
             time::run_expired(&off);
             lines::look(core.id, Instant::now());
+            outside::look(core.id, Instant::now());
             core.scheduler.tick(&off);
             arm_timer(&off);
         }

@@ -32,6 +32,7 @@ pub mod path;
 pub mod permission;
 pub mod pidfd;
 pub mod pipe;
+pub mod policy;
 pub mod ports;
 pub mod procfs;
 pub mod pseudo;

@@ -13,6 +13,7 @@ pub mod futex;
 pub mod memory;
 pub mod pidfd;
 pub mod pipe;
+mod policy;
 pub mod poll;
 pub mod process;
 pub mod roentgen;

@@ -6,17 +6,19 @@ use core::fmt::Write;
 use roentgen_abi::syscall::{
     RG_CHANNEL, RG_CHANNEL_CLOSE, RG_CHANNEL_END, RG_CORES, RG_COUNTERS, RG_FAIL_ALLOCATION,
     RG_FINISH, RG_FREEZE, RG_GRANT, RG_JOIN, RG_LINE, RG_LINE_DETACH, RG_LINE_WAIT, RG_LINES,
-    RG_MEMORY, RG_PAYLOAD, RG_PORTS, RG_PROCESS, RG_RECEIVE, RG_REGISTERS, RG_SEND, RG_SPAWN,
-    RG_TEMPLATE, RG_THREADS, RG_TRACE_WRITES, RG_VERSION, VERSION,
+    RG_MEMORY, RG_PAYLOAD, RG_POLICY, RG_POLICY_STATUS, RG_POLICY_WAIT, RG_PORTS, RG_PROCESS,
+    RG_RECEIVE, RG_REGISTERS, RG_SEND, RG_SPAWN, RG_TEMPLATE, RG_THREADS, RG_TRACE_WRITES,
+    RG_VERSION, VERSION,
 };
 
-use super::{channel, devices, spawn, tables, unknown};
+use super::{channel, devices, policy, spawn, tables, unknown};
 use crate::counters;
 use crate::cpu::entry::TrapFrame;
 use crate::devices::lines;
 use crate::errno::Result;
 use crate::memory::frame;
 use crate::memory::{kernel_map, user};
+use crate::task::outside::record;
 use crate::task::{self, futex, process};
 
 /// Each call in a frame of its own: together they would take half of a kernel stack.
@@ -49,6 +51,9 @@ pub(super) fn carry_out(number: u32, args: [usize; 6], frame: &TrapFrame) -> Res
         RG_GRANT => devices::grant(args),
         RG_PORTS => devices::ports(args),
         RG_REGISTERS => devices::registers(args),
+        RG_POLICY => policy::attach(args),
+        RG_POLICY_WAIT => policy::wait(args),
+        RG_POLICY_STATUS => write_text(&record::text(), buffer, size),
         _ => unknown::answer(number, &task::current()),
     }
 }

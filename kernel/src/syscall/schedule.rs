@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
-use sched::policy::Policy;
 
 use crate::cpu;
 use crate::errno::{Errno, Result};
@@ -196,7 +195,7 @@ fn priority_range(number: u32, [policy, ..]: [usize; 6]) -> Result<usize> {
 }
 
 fn rr_interval([id, to, ..]: [usize; 6]) -> Result<usize> {
-    let slice = scheduler::policy().slice(thread_of(id)?.scheduling());
+    let slice = scheduler::slice(thread_of(id)?.scheduling());
     super::time::write_timespec(to, slice)?;
     Ok(0)
 }

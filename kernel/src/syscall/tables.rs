@@ -7,7 +7,6 @@ use std::sync::Arc;
 use roentgen_abi::table::{CORES, THREADS, WAKE_BUCKETS};
 use sched::counts::BUCKETS;
 use sched::mask::CoreMask;
-use sched::policy::Policy;
 
 use crate::cpu::{self, Core};
 use crate::memory::PAGE_SIZE;
@@ -105,7 +104,7 @@ pub fn threads() -> String {
 
 fn thread_row(text: &mut String, process: &Process, thread: &Arc<Thread>, resident: u64) {
     let entity = thread.scheduling();
-    let (switches, _) = entity.switches();
+    let (switches, preemptions) = entity.switches();
     let (migrations, stolen) = entity.migrations();
     let (wakes, wake_time) = entity.wakes();
     let affinity = hexadecimal(entity.affinity());
@@ -117,11 +116,12 @@ fn thread_row(text: &mut String, process: &Process, thread: &Arc<Thread>, reside
         char::from(thread.state_letter()).to_string(),
         (entity.class() as u8).to_string(),
         entity.nice().to_string(),
-        scheduler::policy().weight(entity).to_string(),
+        scheduler::weight(entity).to_string(),
         affinity,
         entity.virtual_time().to_string(),
         thread.run_nanos().to_string(),
         switches.to_string(),
+        preemptions.to_string(),
         migrations.to_string(),
         stolen.to_string(),
         wakes.to_string(),
@@ -157,7 +157,7 @@ fn hexadecimal(mut mask: CoreMask) -> String {
 /// Sums over all cores, under the names that `RG_COUNTERS` has for them.
 pub fn sums(text: &mut String) {
     type Pick = fn(&Core) -> u64;
-    let sums: [(&str, Pick); 21] = [
+    let sums: [(&str, Pick); 22] = [
         ("system_calls", |core| core.system_calls()),
         ("timer_interrupts", |core| core.interrupts.timer.get()),
         ("ipis_sent", |core| core.interrupts.sent.get()),
@@ -165,6 +165,7 @@ pub fn sums(text: &mut String) {
         ("wake_ipis", |core| counts(core).interrupts_sent.get()),
         ("switches", |core| counts(core).switches.get()),
         ("preemptions", |core| counts(core).preemptions.get()),
+        ("policy_picks", |core| counts(core).governed.get()),
         ("migrations", |core| counts(core).migrations.get()),
         ("queued", |core| counts(core).queued.get()),
         ("popped", |core| counts(core).popped.get()),

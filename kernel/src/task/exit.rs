@@ -7,7 +7,7 @@ use linux_raw_sys::general as linux;
 
 use super::process::{self, Process};
 use super::spawn::Spawned;
-use super::{futex, orphans, scheduler, signal, wait};
+use super::{futex, orphans, outside, scheduler, signal, wait};
 use crate::fs::{FdTable, tty};
 use crate::memory::{loaded, user};
 use crate::time::Instant;
@@ -72,6 +72,7 @@ fn end_process(process: &Arc<Process>) {
         timer.set(None, core::time::Duration::ZERO);
     }
     crate::syscall::timers::drop_all(process);
+    outside::process_ended(process.id());
     // Closing may sleep; afterwards nobody can reach the files through this process.
     process.replace_files(Arc::new(FdTable::default()));
     if process.id() == process.session_id() {

@@ -10,6 +10,7 @@ pub mod futex;
 pub mod idle;
 pub mod oom;
 pub mod orphans;
+pub mod outside;
 pub mod process;
 pub mod saved;
 pub mod scheduler;

@@ -16,12 +16,14 @@ use bugs::Bug;
 use sched::counts::OwnCount;
 use sched::entity::{Entity, Task};
 use sched::local::Local;
-use sched::policy::{Cause, Fair};
+use sched::outside::Governed;
+use sched::policy::{Cause, Policy, Stop};
 use sched::shared::Shared;
 use sched::system::{Cores, System};
 use spin::Once;
 
 use super::check;
+use super::outside::{self, Seats};
 use super::process::Process;
 use super::thread::Thread;
 use crate::cpu::{self, Core, control, interrupts, switch};
@@ -38,6 +40,17 @@ enum Leave {
     Yield,
     Preemption,
     Die,
+}
+
+impl From<Leave> for Stop {
+    fn from(reason: Leave) -> Self {
+        match reason {
+            Leave::Park => Self::Sleeps,
+            Leave::Yield => Self::Yields,
+            Leave::Preemption => Self::Loses,
+            Leave::Die => Self::Ends,
+        }
+    }
 }
 
 /// What a core's own code touches, with interrupts off.
@@ -63,6 +76,8 @@ pub struct CoreScheduler {
     running_id: AtomicU32,
     /// The current thread should leave at its next return to user mode.
     should_yield: AtomicBool,
+    /// It should choose anew what it runs: a policy says so.
+    wants_choice: AtomicBool,
     /// Nanoseconds spent idle, without the present time of it.
     idle_nanos: OwnCount,
     /// Since when it idles; 0: it does not.
@@ -70,15 +85,21 @@ pub struct CoreScheduler {
 }
 
 /// What all cores share. Made at its first use, by the boot core.
-pub(super) fn system() -> &'static System<Fair> {
-    static SYSTEM: Once<System<Fair>> = Once::new();
-    SYSTEM.call_once(|| System::new(Fair))
+pub(super) fn system() -> &'static System<Governed<Seats>> {
+    static SYSTEM: Once<System<Governed<Seats>>> = Once::new();
+    SYSTEM.call_once(|| System::new(Governed(Seats)))
 }
 
-/// What decides where and how long threads run.
+/// The weight of a thread.
 #[must_use]
-pub fn policy() -> &'static Fair {
-    system().policy()
+pub fn weight(thread: &Entity) -> u32 {
+    system().policy().weight(thread)
+}
+
+/// How long a thread runs while others wait, in nanoseconds.
+#[must_use]
+pub fn slice(thread: &Entity) -> u64 {
+    system().policy().slice(thread)
 }
 
 /// The machine, as crate `sched` asks for it.
@@ -133,6 +154,7 @@ impl CoreScheduler {
             }),
             running_id: AtomicU32::new(0),
             should_yield: AtomicBool::new(false),
+            wants_choice: AtomicBool::new(false),
             idle_nanos: OwnCount::default(),
             idle_since: AtomicU64::new(0),
         }
@@ -222,6 +244,7 @@ impl CoreScheduler {
             system().balance(&mut own.local, &Machine);
             should_yield |= !own.local.is_empty();
         }
+        should_yield |= self.wants_choice.swap(false, Ordering::Relaxed) && !own.local.is_empty();
         // Its affinity may have changed while it ran.
         should_yield |= own
             .current
@@ -304,6 +327,7 @@ pub fn wake(thread: &Thread) {
 
 /// Queues a thread that was just made and has not run.
 pub(super) fn start_new(thread: &Thread) {
+    outside::threads::began(thread);
     if thread.entity.state.wake() {
         enqueue(to_arc(thread), Cause::New);
     }
@@ -327,6 +351,7 @@ fn enqueue(thread: Arc<Thread>, cause: Cause) {
         scheduler.should_yield.store(true, Ordering::Relaxed);
     }
     scheduler.time_quantum(&off);
+    outside::settle();
 }
 
 /// Parks the current thread until it is woken, or until `deadline`. May return early.
@@ -372,6 +397,7 @@ fn give_way(reason: Leave) {
         && system().stays(&mut own.local, &thread.entity, &Machine)
     {
         scheduler.time_quantum(&off);
+        outside::settle();
         return;
     }
     leave(reason, &off);
@@ -386,6 +412,18 @@ pub(super) fn look_at_cpu_timers(process: &Process) {
     }
     let off = InterruptsOff::new();
     cpu::this(&off).scheduler.time_cpu_look(&off);
+}
+
+/// Has the cores of a mask choose anew what they run; core n has bit n modulo 64. Not this
+/// one: its thread is about to wait.
+pub(super) fn choose_anew(mask: u64) {
+    if mask == 0 {
+        return;
+    }
+    for core in cpu::all().filter(|core| mask >> (core.id % 64) & 1 != 0) {
+        core.scheduler.wants_choice.store(true, Ordering::Relaxed);
+        interrupts::nudge(core.id);
+    }
 }
 
 /// Ends the current thread; its stack is freed by whoever runs next.
@@ -413,7 +451,7 @@ fn leave(reason: Leave, off: &InterruptsOff) {
     };
     let is_idle = previous.is_idle_thread();
     if !is_idle {
-        system().end(&mut own.local, &previous.entity, &Machine);
+        system().end(&mut own.local, &previous.entity, reason.into(), &Machine);
         if reason == Leave::Preemption {
             previous.entity.note_preemption();
             scheduler.shared.counts.preemptions.add(1);
@@ -528,8 +566,12 @@ fn finish_switch() {
             state.finish_yield();
             enqueue(previous, Cause::Preemption);
         }
-        Leave::Die => state.die(),
+        Leave::Die => {
+            state.die();
+            outside::threads::ended(&previous);
+        }
     }
+    outside::settle();
 }
 
 /// As `finish_switch`, for a thread that begins.

@@ -7,6 +7,7 @@
 
 pub mod frame;
 pub mod message;
+pub mod policy;
 pub mod spawn;
 pub mod syscall;
 pub mod table;

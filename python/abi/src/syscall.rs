@@ -193,6 +193,43 @@ pub const RG_PORTS: usize = BASE + 45;
 /// Errors: as [`RG_PORTS`]; `EBUSY` also where it is RAM; `ENOMEM`.
 pub const RG_REGISTERS: usize = BASE + 46;
 
+/// `policy(flags: u32, events: u32) -> fd`: the caller is to be the machine's scheduling
+/// policy, until the last descriptor is closed, or the process ends that [waits](RG_POLICY_WAIT).
+///
+/// The descriptor is mapped shared, all of it: [`policy`](crate::policy) says what is there.
+/// `events`: the [kinds](crate::policy::Kind::bit) that are told; [`POLICY_RANKED`]: ranks are
+/// looked at. From now on events are told, the first of them one for each thread there is;
+/// decisions count from the first call that waits. A `write` ends the policy, and says why
+/// in the log (printable ASCII; an empty line: by its own wish). It can be polled: `POLLHUP` once it has ended. Other flags: `O_CLOEXEC`.
+///
+/// Errors: `EPERM` (the caller [may not](RG_GRANT)), `EINVAL`, `EBUSY` (there is a policy),
+/// `ENOMEM`, `EMFILE`, `ENFILE`.
+pub const RG_POLICY: usize = BASE + 48;
+
+/// `policy_wait(fd, kicks: u64, pause: u64, timeout: u64) -> count`: the decisions so far are
+/// published; waits until `pause` nanoseconds have passed and there are events, or `timeout`
+/// is over: how many events there are.
+///
+/// The cores in `kicks` (core n has bit n modulo 64) choose anew what they run. The thread
+/// runs ahead of everything else on its core until it calls again: within
+/// [`POLICY_PATIENCE`] of what it is to be told, or the kernel's own policy takes over. Its
+/// runs take half of the time at most: beyond that it waits longer. The first
+/// process that calls is the policy's; its own threads are not its to decide about.
+///
+/// Errors: `EBADF`, `EINVAL` (no policy's), `EPERM` (another process waits), `ENODEV` (it has
+/// ended: [`RG_POLICY_STATUS`] says why), `EINTR`.
+pub const RG_POLICY_WAIT: usize = BASE + 49;
+
+/// `policy_status(buf: *mut u8, size: usize) -> usize`: the policy in force, and how the last
+/// one ended, as text: lines as [`RG_COUNTERS`]'s. Length and errors as [`RG_CORES`].
+pub const RG_POLICY_STATUS: usize = BASE + 50;
+
+/// [`RG_POLICY`]: ranks are looked at.
+pub const POLICY_RANKED: u32 = 1;
+
+/// How long a policy may take to answer, in nanoseconds.
+pub const POLICY_PATIENCE: u64 = 95_000_000;
+
 /// [`RG_LINE`]: the number is a global system interrupt.
 pub const LINE_GSI: u32 = 1;
 /// [`RG_LINE`]: the line is edge-triggered.
@@ -212,7 +249,7 @@ pub const FOREVER: u64 = u64::MAX;
 pub const MOST_CAPACITY: usize = 1 << 16;
 
 /// What [`RG_VERSION`] returns.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The machine's memory, in bytes. `total` is the sum of all others:
 /// every frame is in exactly one state at any time.

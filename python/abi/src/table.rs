@@ -103,7 +103,9 @@ pub const THREADS: &[&str] = &[
     "affinity",
     "virtual_time",
     "run_time",
+    // Times that it was switched to; of those, the ones that ended before it gave up the core.
     "switches",
+    "preemptions",
     "migrations",
     // Of those, by stealing.
     "stolen",

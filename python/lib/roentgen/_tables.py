@@ -120,6 +120,8 @@ class Thread(NamedTuple):
     """Seconds that it has run."""
     switches: int
     """Times that it was switched to."""
+    preemptions: int
+    """Times that it lost the core before it gave it up."""
     migrations: int
     """Times that it ran on another core than before."""
     stolen: int
@@ -150,6 +152,13 @@ def rows(text: str) -> Iterator[dict[str, str]]:
         words = line.split(" ", len(names) - 1)
         if len(words) == len(names):
             yield dict(zip(names, words, strict=True))
+
+
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each line of a text."""
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        yield name, value
 
 
 def _value(name: str, word: str) -> object:

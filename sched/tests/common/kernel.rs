@@ -4,7 +4,7 @@
 
 use sched::entity::Task;
 use sched::local::Local;
-use sched::policy::{Cause, Policy};
+use sched::policy::{Cause, Policy, Stop};
 use sched::system::{Cores, System};
 
 /// A task of a test.
@@ -124,7 +124,13 @@ impl<T: Subject> Core<T> {
         let system = machine.system();
         let previous = self.current.take();
         if let Some(previous) = &previous {
-            system.end(&mut self.local, previous.entity(), machine);
+            let how = match reason {
+                Leave::Park => Stop::Sleeps,
+                Leave::Yield => Stop::Yields,
+                Leave::Preemption => Stop::Loses,
+                Leave::Die => Stop::Ends,
+            };
+            system.end(&mut self.local, previous.entity(), how, machine);
             if reason == Leave::Preemption {
                 previous.entity().note_preemption();
             }

@@ -5,6 +5,7 @@
 //! | [`state`] | a task's state word: parking, yielding and ending against wake-ups |
 //! | [`cores`] | idling, halting, interrupts: no core sleeps on work, none is woken for nothing |
 //! | [`queues`] | stealing against the owner; affinity against picking |
+//! | [`ring`] | events on their way to a policy from outside, and its waiting |
 //! | [`ending`] | the end of a process against kills, waits, limits, its parent's end |
 //! | [`futex`] | the kernel's wait and wake on a word of user memory |
 //!
@@ -22,4 +23,5 @@ mod ending;
 mod futex;
 mod machine;
 mod queues;
+mod ring;
 mod state;

@@ -6,6 +6,7 @@
 //! | [`machine`] | the machine, and what it checks after each event |
 //! | [`fairness`] | shares on one core and across cores |
 //! | [`classes`] | interrupt work first, the idle class last but not never |
+//! | [`outside`] | decisions of a policy from outside, and its nonsense |
 //! | [`random`] | any mixture of tasks, masks that change, policies that wish nonsense |
 #![cfg(not(any(loom, shuttle)))]
 
@@ -14,4 +15,5 @@ mod fairness;
 #[path = "../common/kernel.rs"]
 mod kernel;
 mod machine;
+mod outside;
 mod random;

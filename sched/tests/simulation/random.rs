@@ -51,7 +51,7 @@ struct Plan {
     mask: Option<u64>,
 }
 
-fn behaviour() -> impl Strategy<Value = Behaviour> {
+pub fn behaviour() -> impl Strategy<Value = Behaviour> {
     let run = 1_000..4_000_000_u64;
     prop_oneof![
         Just(Behaviour::Hog),

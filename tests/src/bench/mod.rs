@@ -1,6 +1,6 @@
 //! `run.sh bench`: this kernel measured, beside Linux in the same emulator.
 //!
-//! A suite (`start`, `sched`, `pcid`, `process`, `irq`, `tasklets`) is a list of groups of
+//! A suite (`start`, `sched`, `pcid`, `process`, `irq`, `tasklets`, `policy`) is a list of groups of
 //! cases; a case is one command of a timing program and the figures that it prints. Three kinds of figure there are,
 //! and no table has two of them: wall time, instructions, virtual time.
 //!
@@ -12,7 +12,7 @@
 //! | [`runner`] | boots the systems in turn and gathers the numbers |
 //! | [`table`], [`record`] | the result for people, and as JSON |
 //! | [`plots`] | the plots of a result |
-//! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`], [`tasklets`] | the suites |
+//! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`], [`tasklets`], [`policy`] | the suites |
 //!
 //! The timing programs are `tests/programs/bench_*`: static C, or Python that runs
 //! unchanged on both systems. Each prints a line `NAME VALUE` for each sample.
@@ -22,6 +22,7 @@ pub mod figure;
 pub mod irq;
 pub mod pcid;
 pub mod plots;
+pub mod policy;
 pub mod process;
 pub mod record;
 pub mod runner;
@@ -86,6 +87,8 @@ pub enum Suite {
     Irq,
     /// Tasklets.
     Tasklets,
+    /// Scheduling policies in Python.
+    Policy,
 }
 
 impl Suite {
@@ -97,6 +100,7 @@ impl Suite {
         Self::Process,
         Self::Irq,
         Self::Tasklets,
+        Self::Policy,
     ];
 
     /// Its name on the command line.
@@ -109,6 +113,7 @@ impl Suite {
             Self::Process => "process",
             Self::Irq => "irq",
             Self::Tasklets => "tasklets",
+            Self::Policy => "policy",
         }
     }
 
@@ -126,19 +131,20 @@ impl Suite {
             Self::Process => process::groups(depth),
             Self::Irq => irq::groups(depth),
             Self::Tasklets => tasklets::groups(depth),
+            Self::Policy => policy::groups(depth),
         }
     }
 
     /// Whether Linux is measured where nobody said.
     fn has_linux_by_default(self) -> bool {
-        !matches!(self, Self::Pcid | Self::Irq | Self::Tasklets)
+        !matches!(self, Self::Pcid | Self::Irq | Self::Tasklets | Self::Policy)
     }
 
     /// What the reader must know before the first table.
     fn preface(self) -> Option<String> {
         match self {
             Self::Pcid => Some(pcid::preface()),
-            Self::Start | Self::Sched | Self::Process | Self::Irq | Self::Tasklets => None,
+            Self::Start | Self::Sched | Self::Process | Self::Irq | Self::Tasklets | Self::Policy => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod cargo;
 pub mod heap_layout;
 pub mod kernel;
+pub mod native;
 pub mod python;
 pub mod template;
 

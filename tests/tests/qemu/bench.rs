@@ -129,6 +129,21 @@ const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
         ],
     ),
     (
+        "python bench_policy.py 2",
+        &[
+            ("wake_none", Unit::Nanoseconds),
+            ("wake_idle", Unit::Nanoseconds),
+            ("wake_round_robin", Unit::Nanoseconds),
+            ("wake_lottery", Unit::Nanoseconds),
+            ("wake_deadline", Unit::Nanoseconds),
+            ("yield_none", Unit::Nanoseconds),
+            ("yield_idle", Unit::Nanoseconds),
+            ("yield_round_robin", Unit::Nanoseconds),
+            ("yield_lottery", Unit::Nanoseconds),
+            ("yield_deadline", Unit::Nanoseconds),
+        ],
+    ),
+    (
         "python bench_scaling.py processes 2 2000 1",
         &[("python_processes_2", Unit::Efficiency)],
     ),

@@ -12,6 +12,7 @@
 //! | [`interrupts`] | interrupt lines, ports and registers in Python, and drivers |
 //! | [`reactor`] | Twisted with packages from PyPI, on one object of the kernel |
 //! | [`tasklets`] | package `stackless`: tasklets by the ten thousand, templates of them |
+//! | [`policies`] | scheduling policies in Python, good and bad; native programs beside |
 //! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
@@ -26,6 +27,7 @@ mod endings;
 mod exhaustion;
 mod interrupts;
 mod mutants;
+mod policies;
 mod programs;
 mod reactor;
 mod scheduler;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         exhaustion::add,
         interrupts::add,
         reactor::add,
+        policies::add,
         stress::add,
         tasklets::add,
         template::add,
