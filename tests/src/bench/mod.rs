@@ -93,7 +93,7 @@ pub enum Suite {
 
 impl Suite {
     /// All, in the order of a run.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Start,
         Self::Sched,
         Self::Pcid,
@@ -144,7 +144,12 @@ impl Suite {
     fn preface(self) -> Option<String> {
         match self {
             Self::Pcid => Some(pcid::preface()),
-            Self::Start | Self::Sched | Self::Process | Self::Irq | Self::Tasklets | Self::Policy => None,
+            Self::Start
+            | Self::Sched
+            | Self::Process
+            | Self::Irq
+            | Self::Tasklets
+            | Self::Policy => None,
         }
     }
 }
