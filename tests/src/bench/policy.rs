@@ -47,15 +47,15 @@ pub fn groups(depth: Depth) -> Vec<Group> {
 
 fn case(samples: u32, unit: Unit) -> Case {
     let mut figures = Vec::new();
-    for (what, title) in [
-        ("wake", "to a process and back through pipes"),
-        ("yield", "a yield of two that compute"),
+    for (what, short, title) in [
+        ("wake", "there and back", "to a process and back through pipes"),
+        ("yield", "a yield", "a yield of two that compute"),
     ] {
         for (policy, name) in POLICIES {
             let name = if policy == "none" {
                 format!("{title}: {name}")
             } else {
-                format!("  {name}")
+                format!("  {short}, {name}")
             };
             figures.push(Figure::new(format!("{what}_{policy}"), name, unit));
         }
