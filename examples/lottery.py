@@ -61,11 +61,10 @@ def main() -> int:
     most = max(tickets.values()) / all_tickets
     worst = 0.0
     print(f"{'tickets':>7}  {'due':>6}  {'ran':>6}")
-    core = {row.pid: row.core for row in roentgen.ps()}
     for player in players:
         player.kill()
     for pid, count in tickets.items():
-        mine = [other for other in tickets if core[other] == core[pid]]
+        mine = [other for other, its in tickets.items() if its in (count, len(tickets) + 1 - count)]
         part = count / sum(tickets[other] for other in mine)
         due, share = part * sum(ran[other] for other in mine) / total, ran[pid] / total
         worst = max(worst, abs(share / due - 1))
