@@ -83,7 +83,9 @@ fn a_task_that_ends_neither_runs_again_nor_takes_another_with_it() {
                 machine.pick(&mut thief).is_some()
             }
         });
-        machine.system.end(&mut owner, ending.entity(), Stop::Ends, &*machine);
+        machine
+            .system
+            .end(&mut owner, ending.entity(), Stop::Ends, &*machine);
         let here = machine.pick(&mut owner).is_some();
         ending.entity().state.die();
         let there = core.join().unwrap();

@@ -48,7 +48,11 @@ pub fn groups(depth: Depth) -> Vec<Group> {
 fn case(samples: u32, unit: Unit) -> Case {
     let mut figures = Vec::new();
     for (what, short, title) in [
-        ("wake", "there and back", "to a process and back through pipes"),
+        (
+            "wake",
+            "there and back",
+            "to a process and back through pipes",
+        ),
         ("yield", "a yield", "a yield of two that compute"),
     ] {
         for (policy, name) in POLICIES {
