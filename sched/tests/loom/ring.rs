@@ -47,8 +47,7 @@ fn event(thread: u32) -> Event {
     }
 }
 
-/// The policy waits and reads; a core tells it of something meanwhile. Catches: either fence
-/// left out.
+/// The policy waits and reads; a core tells it of something meanwhile.
 #[test]
 fn a_policy_that_listens_is_woken_or_has_seen_the_event() {
     loom::model(|| {
