@@ -15,6 +15,7 @@ use crate::bench::{Depth, Request, Suite};
 use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
 use crate::machine::{Accelerator, Emulator, Hardware, SecondSerial, bochs};
+use crate::requirements::Requirement;
 use crate::size;
 use crate::stress;
 use crate::stress::storm::{self, Storm};
@@ -64,6 +65,8 @@ pub struct Run {
     pub hardware: Hardware,
     /// The tree that the program finds as its working directory.
     pub share: Option<PathBuf>,
+    /// The packages that it may import.
+    pub packages: Vec<Requirement>,
     /// Where the kernel's log goes; the default is the caller's.
     pub log: Option<LogTarget>,
     /// When the machine is ended.
@@ -91,6 +94,9 @@ pub const HELP: &str = "\
   --cpu MODEL        the emulator's CPU model
   --share DIR        the tree that the program finds as its working directory, writable
                      in memory, at most 64 MiB (default: FILE alone, or its package)
+  --with REQ         a Python package that the program may import, such as twisted: fetched
+                     by pip once, with all that it needs; pure Python only; repeatable
+  -r FILE            the packages that a file of requirements names
   --log FILE|-       the kernel's log (default: target/kernel.log)
   --timeout SECONDS  end the machine then, with status 124
   --no-template      start the interpreter from nothing, not from its saved template
@@ -247,6 +253,7 @@ fn run(words: Vec<OsString>) -> Result<Command> {
     let mut run = Run {
         hardware: Hardware::default(),
         share: None,
+        packages: Vec::new(),
         log: None,
         timeout: None,
         has_template: true,
@@ -284,6 +291,14 @@ fn run(words: Vec<OsString>) -> Result<Command> {
                 run.hardware.command_line = text("append", parser.value().map_err(wrong)?)?
             }
             Long("share") => run.share = Some(parser.value().map_err(wrong)?.into()),
+            Long("with") => {
+                let value = parser.value().map_err(wrong)?;
+                run.packages.push(requirement(&value)?);
+            }
+            Short('r') => {
+                let value = parser.value().map_err(wrong)?;
+                run.packages.push(Requirement::File(value.into()));
+            }
             Long("log") => {
                 let value = parser.value().map_err(wrong)?;
                 run.log = Some(if value == "-" {
@@ -419,6 +434,15 @@ fn second_serial(value: &OsStr) -> Result<SecondSerial> {
     })
 }
 
+fn requirement(value: &OsStr) -> Result<Requirement> {
+    value.to_str().and_then(Requirement::named).ok_or_else(|| {
+        usage(format!(
+            "--with {}: a requirement by its name, such as twisted or 'twisted>=24'",
+            value.display()
+        ))
+    })
+}
+
 fn memory(value: &OsStr) -> Result<u64> {
     let wrong = || {
         usage(format!(
@@ -538,12 +562,22 @@ mod tests {
             "-",
             "--share",
             "d",
+            "--with",
+            "twisted",
+            "-rneeds",
         ]);
         assert_eq!(run.hardware.memory, 2 << 30);
         assert_eq!(run.hardware.emulator, Emulator::Bochs);
         assert_eq!(run.timeout, Some(Duration::from_millis(1500)));
         assert_eq!(run.log, Some(LogTarget::Stderr));
         assert_eq!(run.share, Some("d".into()));
+        assert_eq!(
+            run.packages,
+            [
+                Requirement::Named("twisted".to_owned()),
+                Requirement::File("needs".into())
+            ]
+        );
     }
 
     #[test]
@@ -593,6 +627,10 @@ mod tests {
             &["--accel", "x"],
             &["--timeout", "-1"],
             &["--timeout", "nan"],
+            &["--with"],
+            &["--with", "--index-url=x"],
+            &["--with", "./here"],
+            &["-r"],
             &["--nope"],
             &["-Z"],
             &["-c"],

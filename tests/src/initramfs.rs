@@ -168,17 +168,20 @@ const SMALL_FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Base and run archive in one file that lives in memory only and goes away with its
-/// last descriptor. The second half is its size in bytes.
+/// Base archive, packages and run archive in one file that lives in memory only and goes
+/// away with its last descriptor. The second half is its size in bytes.
 ///
 /// # Errors
 /// Where there is no memory for it.
-pub fn joined(base: &Path, run: &[u8]) -> Result<(OwnedFd, u64)> {
+pub fn joined(base: &Path, packages: Option<&Path>, run: &[u8]) -> Result<(OwnedFd, u64)> {
     let memory = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)
         .map_err(Error::io("memory for the initramfs"))?;
     let mut file = fs::File::from(memory);
-    let mut from = fs::File::open(base).map_err(Error::file(base))?;
-    let size = std::io::copy(&mut from, &mut file).map_err(Error::file(base))?;
+    let mut size = 0;
+    for path in std::iter::once(base).chain(packages) {
+        let mut from = fs::File::open(path).map_err(Error::file(path))?;
+        size += std::io::copy(&mut from, &mut file).map_err(Error::file(path))?;
+    }
     file.write_all(run)
         .map_err(Error::io("memory for the initramfs"))?;
     Ok((file.into(), size + run.len() as u64))

@@ -5,7 +5,7 @@
 //! | [`project`], [`toolchain`], [`packages`] | where things are, and how missing ones get here |
 //! | [`files`] | files that are there whole or not at all |
 //! | [`build`] | the kernel and the `python` ELF, rebuilt only when their sources changed |
-//! | [`cpio`], [`share`], [`initramfs`], [`iso`] | what the machine finds at boot |
+//! | [`cpio`], [`share`], [`requirements`], [`initramfs`], [`iso`] | what the machine finds at boot |
 //! | [`machine`] | one boot: QEMU or Bochs, started, watched, ended |
 //! | [`console`] | the frames on COM1, between the guest and our own streams |
 //! | [`cli`] | the command line of `run.sh` |
@@ -42,6 +42,7 @@ pub mod packages;
 pub mod programs;
 pub mod project;
 pub mod quality;
+pub mod requirements;
 pub mod seeded;
 pub mod share;
 pub mod size;

@@ -23,6 +23,8 @@ pub enum Need {
     Check,
     /// The test suite's own programs and oracles.
     Test,
+    /// Fetching Python packages.
+    Pip,
 }
 
 /// A file or a command, and the Debian package that has it.
@@ -65,6 +67,7 @@ const fn list(need: Need) -> &'static [(&'static str, &'static str)] {
             ("strace", "strace"),
             ("cpio", "cpio"),
         ],
+        Need::Pip => &[("pip3", "python3-pip")],
     }
 }
 

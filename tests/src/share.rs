@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::cpio::Archive;
 use crate::error::{Error, Result};
+use crate::requirements::PLACE;
 use crate::size::MIB;
 
 /// The most that `--share` takes.
@@ -157,6 +158,9 @@ pub const BASE_DIRECTORIES: &[&str] = &[
     "/tmp",
     "/usr",
     "/usr/bin",
+    "/usr/local",
+    "/usr/local/lib",
+    PLACE,
     "/var",
     "/var/tmp",
 ];

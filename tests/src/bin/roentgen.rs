@@ -14,7 +14,7 @@ use tests::machine::{self, Emulator, Hardware, Machine};
 use tests::packages::{self, Need};
 use tests::share::{self, HOME, Placed, Tree};
 use tests::toolchain::Toolchain;
-use tests::{Error, Result, bench, iso, project, quality, stress, suite};
+use tests::{Error, Result, bench, iso, project, quality, requirements, stress, suite};
 
 fn main() -> ExitCode {
     let result = cli::parse(env::args_os().skip(1)).and_then(|command| match command {
@@ -53,9 +53,13 @@ fn run_program(run: Run) -> Result<ExitCode> {
         Some(log) => log,
         None => LogTarget::File(project::target_directory("")?.join("kernel.log")),
     };
-    let mut machine = Machine::new()
-        .hardware(run.hardware)
-        .images(build::images()?)
+    let images = build::images()?;
+    let mut machine = Machine::new().hardware(run.hardware);
+    if !run.packages.is_empty() {
+        machine = machine.packages(requirements::archive(&run.packages, &images.python)?);
+    }
+    machine = machine
+        .images(images)
         .tree(placed.tree)
         .directory(placed.directory)
         .python(arguments.iter().map(|word| word.as_encoded_bytes()))
@@ -146,6 +150,7 @@ fn make_image(path: Option<std::path::PathBuf>) -> Result<ExitCode> {
     let run = initramfs::run_archive(&init, &tree);
     let (archive, _) = initramfs::joined(
         &initramfs::base(Some(&images.python), Some(&images.kernel))?,
+        None,
         &run,
     )?;
     let path = path.unwrap_or_else(|| project::target().join("roentgen.iso"));

@@ -112,6 +112,7 @@ pub struct Machine {
     hardware: Hardware,
     init: Init,
     tree: Tree,
+    packages: Option<PathBuf>,
     stdin: Source,
     stdout: Sink,
     stderr: Sink,
@@ -154,6 +155,7 @@ impl Machine {
                 window: None,
             },
             tree: Tree::default(),
+            packages: None,
             stdin: Source::Bytes(Vec::new()),
             stdout: Sink::Memory,
             stderr: Sink::Memory,
@@ -325,6 +327,13 @@ impl Machine {
         self
     }
 
+    /// An archive of Python packages: see [`crate::requirements::archive`].
+    #[must_use]
+    pub fn packages(mut self, archive: PathBuf) -> Self {
+        self.packages = Some(archive);
+        self
+    }
+
     /// Standard input, then its end.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
@@ -422,7 +431,7 @@ impl Machine {
                 .insert(template::PATH, Node::File(0o444, template));
         }
         let run = initramfs::run_archive(&self.init, &self.tree);
-        let (archive, archive_size) = initramfs::joined(&base, &run)?;
+        let (archive, archive_size) = initramfs::joined(&base, self.packages.as_deref(), &run)?;
         check_memory(self.hardware.memory, archive_size)?;
 
         let mut log = Log::open(&self.log)?;
