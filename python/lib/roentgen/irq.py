@@ -23,6 +23,9 @@ raises is detached; so is one that runs for longer than its ``limit``, and its r
 killed: the core's next one starts when it is needed. :meth:`Line.check` says what
 happened, and the kernel's log does.
 
+A program that waits for much else may read a line itself, in its own time: a
+:class:`Listener` is a descriptor, for reactors and event loops.
+
 Lines are for who may use devices: see :mod:`roentgen.io`.
 """
 
@@ -30,6 +33,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Self
 
@@ -42,7 +46,17 @@ from ._process import _remote
 from ._residents import core as resident_of
 from ._tables import rows
 
-__all__ = ["Counts", "Gsi", "Line", "RoutineFailed", "attach", "detach", "handler", "lines"]
+__all__ = [
+    "Counts",
+    "Gsi",
+    "Line",
+    "Listener",
+    "RoutineFailed",
+    "attach",
+    "detach",
+    "handler",
+    "lines",
+]
 
 #: Interrupts a second that a line may have, where nothing else is asked for.
 RATE = 20_000
@@ -120,6 +134,13 @@ def lines() -> list[Counts]:
 
 def _flags(line: int) -> int:
     return _roentgen.LINE_GSI if isinstance(line, Gsi) else 0
+
+
+def _trigger(trigger: str | None) -> int:
+    kinds = {None: 0, "edge": _roentgen.LINE_EDGE, "level": _roentgen.LINE_LEVEL}
+    if trigger not in kinds:
+        raise ValueError("a trigger is 'edge' or 'level'")
+    return int(kinds[trigger])
 
 
 class Line:
@@ -279,16 +300,14 @@ def attach(
     :raises TimeoutError: the resident was busy; it was killed, with its call.
     """
     require_kernel("roentgen.irq.attach()")
-    kinds = {None: 0, "edge": _roentgen.LINE_EDGE, "level": _roentgen.LINE_LEVEL}
-    if trigger not in kinds:
-        raise ValueError("a trigger is 'edge' or 'level'")
+    kind = _trigger(trigger)
     if not 0.001 <= limit <= 10:
         raise ValueError("the limit of a routine is 0.001 to 10 seconds")
     if not callable(fn):
         raise TypeError("a routine is a function of a count")
     number = _roentgen.current_core() if core is None else core
     resident = resident_of(number)
-    flags = _flags(line) | kinds[trigger]
+    flags = _flags(line) | kind
     fd = _roentgen.line(int(line), number, flags, rate, int(limit * 1e9))
     reports = Channel(1)
     sender, receiver = reports.sender, reports.receiver
@@ -308,6 +327,66 @@ def attach(
         sender.close()
         os.close(fd)
     return Line(line, fn, number, receiver, process)
+
+
+class Listener:
+    """A line that this process reads itself, by ``with`` or until it is closed.
+
+    Whoever reads it is not ahead of anybody, as a routine is: it is for who waits for other
+    things too. A level-triggered line is masked from an interrupt to :meth:`count`.
+
+    :param line: an ISA line, or a :class:`Gsi`.
+    :param core: the core that it interrupts; the caller's present one, where it is not given.
+    :param rate: interrupts a second that are let through, at most.
+    :param trigger: what raises it, where the firmware is wrong about that.
+    :raises PermissionError: the caller may not use devices.
+    :raises OSError: with ``EBUSY``: the kernel uses the line itself, or somebody else has it.
+    """
+
+    def __init__(
+        self,
+        line: int,
+        core: int | None = None,
+        *,
+        rate: int = RATE,
+        trigger: Literal["edge", "level"] | None = None,
+    ) -> None:
+        require_kernel("roentgen.irq.Listener()")
+        number = _roentgen.current_core() if core is None else core
+        flags = _flags(line) | _trigger(trigger)
+        self.number = line
+        """The line: an ISA line's number, or a :class:`Gsi`."""
+        self._fd = _roentgen.line(int(line), number, flags, rate, int(LIMIT * 1e9))
+        os.set_blocking(self._fd, False)
+
+    def fileno(self) -> int:
+        """Return the descriptor, which is readable where there were interrupts."""
+        if self._fd < 0:
+            raise ValueError(f"line {self.number} is closed")
+        return self._fd
+
+    def count(self) -> int:
+        """Return the interrupts since the last call, and acknowledge them."""
+        try:
+            return int.from_bytes(os.read(self.fileno(), 8), sys.byteorder)
+        except BlockingIOError:
+            return 0
+
+    def close(self) -> None:
+        """Give the line back."""
+        number, self._fd = self._fd, -1
+        if number >= 0:
+            os.close(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._fd < 0 else f"descriptor {self._fd}"
+        return f"<roentgen.irq.Listener {self.number!r} {state}>"
 
 
 def handler(line: int, core: int | None = None, **options: Any) -> Callable[[Routine], Line]:
