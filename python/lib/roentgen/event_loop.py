@@ -17,14 +17,16 @@ import asyncio
 import selectors
 import warnings
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _waiting
-from ._channels import Channel, Receiver
 from ._backend import channels as _backend
 from ._errors import ChannelClosed
 from ._waiting import WaitSet
-from .irq import Listener
+
+if TYPE_CHECKING:
+    from ._channels import Channel, Receiver
+    from .irq import Listener
 
 __all__ = ["EventLoop", "EventLoopPolicy", "install", "run"]
 

@@ -25,7 +25,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import error, main, posixbase
 from twisted.internet.base import ReactorBase
@@ -37,10 +37,12 @@ from zope.interface import implementer
 
 from . import _waiting
 from ._backend import channels as _backend
-from ._channels import Channel, Receiver
 from ._errors import ChannelClosed
 from ._waiting import WaitSet
-from .irq import Listener
+
+if TYPE_CHECKING:
+    from ._channels import Channel, Receiver
+    from .irq import Listener
 
 __all__ = ["RoentgenReactor", "install"]
 

@@ -4,19 +4,20 @@
 //! RustPython counts signals up to 63 (its `NSIG` is 64). Here is the C library's `NSIG`,
 //! so `valid_signals` and `pthread_sigmask` are defined anew, and `pidfd_send_signal`, which
 //! takes 0 (is it still there?) as well; `SIGRTMAX`, 64, can be sent,
-//! blocked and waited for, but RustPython keeps no handler for it.
+//! blocked and waited for, but RustPython keeps no handler for it, and `getsignal` says what
+//! the system does with it.
 
 pub(super) use signals::module_def;
 
 #[rustpython_vm::pymodule(name = "_signal")]
 mod signals {
     use crate::standard::outcome::{checked, failed, retried};
-    use rustpython_vm::builtins::PySet;
+    use rustpython_vm::builtins::{PyModule, PySet};
     use rustpython_vm::convert::ToPyObject;
     use rustpython_vm::function::{ArgIntoFloat, ArgIterable, OptionalArg, OptionalOption};
     use rustpython_vm::types::PyStructSequence;
     use rustpython_vm::{
-        PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass, pystruct_sequence,
+        Py, PyObjectRef, PyPayload, PyRef, PyResult, VirtualMachine, pyclass, pystruct_sequence,
         pystruct_sequence_data,
     };
     use std::io;
@@ -132,6 +133,36 @@ mod signals {
             }
         }
         Ok(set)
+    }
+
+    /// `SIG_DFL`, `SIG_IGN`, or None: what happens to `SIGRTMAX`, whose handler nobody keeps.
+    fn of_the_largest(vm: &VirtualMachine) -> PyObjectRef {
+        // SAFETY: all zeros is a `sigaction` to fill.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: nothing is set, and `action` is there to fill.
+        let result = unsafe { libc::sigaction(MOST, std::ptr::null(), &raw mut action) };
+        match action.sa_sigaction {
+            handler @ (libc::SIG_DFL | libc::SIG_IGN) if result == 0 => {
+                vm.ctx.new_int(handler).into()
+            }
+            _ => vm.ctx.none(),
+        }
+    }
+
+    /// Has `getsignal` know all signals: whoever goes through `NSIG` asks for each.
+    pub(crate) fn module_exec(vm: &VirtualMachine, module: &Py<PyModule>) -> PyResult<()> {
+        __module_exec(vm, module);
+        let own = module.get_attr("getsignal", vm)?;
+        let getsignal = vm.new_function(
+            "getsignal",
+            move |signalnum: PyObjectRef, vm: &VirtualMachine| -> PyResult {
+                match signalnum.try_index(vm)?.try_to_primitive::<i32>(vm) {
+                    Ok(MOST) => Ok(of_the_largest(vm)),
+                    _ => own.call((signalnum,), vm),
+                }
+            },
+        );
+        module.set_attr("getsignal", getsignal, vm)
     }
 
     /// Examine pending signals.
