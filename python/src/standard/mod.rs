@@ -8,7 +8,7 @@
 //! | module | what it adds |
 //! |---|---|
 //! | [`posix`] | event and timer descriptors, `waitid`, vectored files, memory files, terminals |
-//! | [`constants`] | numbers of `posix`, `fcntl` and `select` |
+//! | [`constants`] | numbers of `posix`, `fcntl`, `select` and `socket` |
 //! | [`limits`] | `resource.prlimit` |
 //! | [`mappings`] | `mmap.mmap` with the flags that it is given |
 //! | [`scheduling`] | affinity, the round-robin interval, a thread's clock |
