@@ -1,6 +1,6 @@
 //! `run.sh bench`: this kernel measured, beside Linux in the same emulator.
 //!
-//! A suite (`start`, `sched`, `pcid`, `process`, `irq`) is a list of groups of cases; a case is one command
+//! A suite (`start`, `sched`, `pcid`, `process`, `irq`, `reactor`) is a list of groups of cases; a case is one command
 //! of a timing program and the figures that it prints. Three kinds of figure there are,
 //! and no table has two of them: wall time, instructions, virtual time.
 //!
@@ -12,7 +12,7 @@
 //! | [`runner`] | boots the systems in turn and gathers the numbers |
 //! | [`table`], [`record`] | the result for people, and as JSON |
 //! | [`plots`] | the plots of a result |
-//! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`] | the suites |
+//! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`], [`reactor`] | the suites |
 //!
 //! The timing programs are `tests/programs/bench_*`: static C, or Python that runs
 //! unchanged on both systems. Each prints a line `NAME VALUE` for each sample.
@@ -23,6 +23,7 @@ pub mod irq;
 pub mod pcid;
 pub mod plots;
 pub mod process;
+pub mod reactor;
 pub mod record;
 pub mod runner;
 pub mod sched;
@@ -83,16 +84,19 @@ pub enum Suite {
     Process,
     /// Interrupts in Python.
     Irq,
+    /// Twisted's reactor.
+    Reactor,
 }
 
 impl Suite {
     /// All, in the order of a run.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Start,
         Self::Sched,
         Self::Pcid,
         Self::Process,
         Self::Irq,
+        Self::Reactor,
     ];
 
     /// Its name on the command line.
@@ -104,6 +108,7 @@ impl Suite {
             Self::Pcid => "pcid",
             Self::Process => "process",
             Self::Irq => "irq",
+            Self::Reactor => "reactor",
         }
     }
 
@@ -120,6 +125,7 @@ impl Suite {
             Self::Pcid => pcid::groups(depth),
             Self::Process => process::groups(depth),
             Self::Irq => irq::groups(depth),
+            Self::Reactor => reactor::groups(depth),
         }
     }
 
@@ -132,7 +138,7 @@ impl Suite {
     fn preface(self) -> Option<String> {
         match self {
             Self::Pcid => Some(pcid::preface()),
-            Self::Start | Self::Sched | Self::Process | Self::Irq => None,
+            Self::Start | Self::Sched | Self::Process | Self::Irq | Self::Reactor => None,
         }
     }
 }

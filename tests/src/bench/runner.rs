@@ -14,6 +14,7 @@ use crate::linux::{self, Control, Variant};
 use crate::machine::{Emulator, Hardware, Machine, Output};
 use crate::programs::{self, Link};
 use crate::project;
+use crate::requirements::{self, Requirement};
 
 /// Runs a machine's commands one after another.
 const FIRST_PROGRAM: &str = "bench_run";
@@ -204,6 +205,16 @@ impl Runner {
                 words
             }
         };
+        let mut packages: Vec<Requirement> = Vec::new();
+        for name in group.cases.iter().flat_map(|case| case.packages) {
+            let wanted = Requirement::Named((*name).to_owned());
+            if !packages.contains(&wanted) {
+                packages.push(wanted);
+            }
+        }
+        if !packages.is_empty() {
+            machine = machine.packages(requirements::archive(&packages, &self.images.python)?);
+        }
         for program in programs {
             let content = content(program)?;
             machine = machine.file(&in_machine(program).to_string_lossy(), 0o755, content);

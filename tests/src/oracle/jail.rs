@@ -47,16 +47,18 @@ pub struct Jail {
 }
 
 impl Jail {
-    /// Unpacks the machine's base archive and a tree. The tree must have busybox.
+    /// Unpacks the machine's base archive, packages, and a tree. The tree must have busybox.
     ///
     /// # Errors
     /// Where there is no room, or no `cpio`.
-    pub fn new(images: &Images, tree: &Tree) -> Result<Self> {
+    pub fn new(images: &Images, packages: Option<&Path>, tree: &Tree) -> Result<Self> {
         let parent = project::target_directory("oracle")?;
         let root = TempDir::new_in(&parent).map_err(Error::file(&parent))?;
         let base = initramfs::base(Some(&images.python), Some(&images.kernel))?;
-        let file = File::open(&base).map_err(Error::file(&base))?;
-        unpack(root.path(), Stdio::from(file), &[])?;
+        for archive in std::iter::once(base.as_path()).chain(packages) {
+            let file = File::open(archive).map_err(Error::file(archive))?;
+            unpack(root.path(), Stdio::from(file), &[])?;
+        }
         let nobody = Init {
             arguments: Vec::new(),
             environment: Vec::new(),

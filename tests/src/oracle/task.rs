@@ -33,6 +33,8 @@ pub fn source() -> PathBuf {
 pub struct Task {
     /// The files.
     pub tree: Tree,
+    /// An archive of packages, if there are any.
+    pub packages: Option<PathBuf>,
     /// Python's arguments.
     pub arguments: Vec<String>,
     /// Its standard input.
@@ -53,6 +55,7 @@ impl Task {
         }
         Ok(Self {
             tree,
+            packages: None,
             arguments,
             stdin: Vec::new(),
         })
@@ -63,7 +66,11 @@ impl Task {
     /// # Errors
     /// Where there is no jail to be had.
     pub fn on_linux(&self, images: &Images, limit: Duration) -> Result<(Vec<u8>, i32)> {
-        Jail::new(images, &self.tree)?.run(&self.arguments, &self.stdin, limit)
+        Jail::new(images, self.packages.as_deref(), &self.tree)?.run(
+            &self.arguments,
+            &self.stdin,
+            limit,
+        )
     }
 
     /// The same, but taken from `target/` where nothing has changed since. Only for
@@ -76,6 +83,10 @@ impl Task {
         key.files(Path::new("/"), std::slice::from_ref(&images.python))?;
         key.files(&source(), &[source()])?;
         key.text("arguments", &self.arguments.join("\0"));
+        if let Some(packages) = &self.packages {
+            // Its name is the hash of what is in it.
+            key.text("packages", &packages.display().to_string());
+        }
         key.text("kernel", &host_kernel());
         let path = project::target_directory("oracle")?.join(key.finish());
         if let Ok(known) = fs::read(&path) {
@@ -93,7 +104,11 @@ impl Task {
     /// # Errors
     /// Where the machine does not start.
     pub fn on_roentgen(&self, images: &Images, limit: Duration) -> Result<Output> {
-        Machine::new()
+        let mut machine = Machine::new();
+        if let Some(packages) = &self.packages {
+            machine = machine.packages(packages.clone());
+        }
+        machine
             .images(images.clone())
             .smp(CORES)
             .memory_mib(MEMORY_MIB)

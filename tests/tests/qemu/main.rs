@@ -10,6 +10,7 @@
 //! | [`exhaustion`] | memory, descriptors and processes run out |
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
 //! | [`interrupts`] | interrupt lines, ports and registers in Python, and drivers |
+//! | [`reactor`] | one wait set under asyncio and Twisted; packages for the machine |
 //! | [`template`] | the interpreter's saved template |
 //! | [`door`] | `run.sh` itself, as a pipe and as a prompt; its GRUB image |
 //! | [`terminal`] | `run.sh` on a terminal: editing, pasting, resizing |
@@ -25,6 +26,7 @@ mod exhaustion;
 mod interrupts;
 mod mutants;
 mod programs;
+mod reactor;
 mod scheduler;
 mod streams;
 mod stress;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         mutants::add,
         exhaustion::add,
         interrupts::add,
+        reactor::add,
         stress::add,
         template::add,
         door::add,
