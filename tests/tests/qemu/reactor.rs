@@ -121,7 +121,10 @@ print(rgpure.word, roentgen.spawn(there).result())";
                 .output()
                 .unwrap();
             let said = said(&output);
-            assert!(said.contains("pip does not reach the package index"), "{said}");
+            assert!(
+                said.contains("pip does not reach the package index"),
+                "{said}"
+            );
         },
     )
 }
@@ -130,7 +133,10 @@ print(rgpure.word, roentgen.spawn(there).result())";
 fn all_well(first: &str, text: &str) {
     let rest = text.strip_prefix(first).unwrap_or_else(|| panic!("{text}"));
     assert!(rest.lines().count() > 5, "{text}");
-    let wrong: Vec<&str> = rest.lines().filter(|line| !line.ends_with(" well")).collect();
+    let wrong: Vec<&str> = rest
+        .lines()
+        .filter(|line| !line.ends_with(" well"))
+        .collect();
     assert!(wrong.is_empty(), "{text}");
 }
 
