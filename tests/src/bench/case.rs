@@ -184,6 +184,21 @@ impl Group {
         }
     }
 
+    /// What only this kernel has, on two cores.
+    #[must_use]
+    pub fn ours(title: &str, kind: Kind, rounds: usize, case: Case) -> Self {
+        Self {
+            title: title.to_owned(),
+            kind,
+            cores: 2,
+            memory: MEMORY,
+            systems: vec![System::OURS],
+            rounds,
+            first_line: None,
+            cases: vec![case],
+        }
+    }
+
     /// All figures, in the order of the table.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         let printed = self.cases.iter().flat_map(|case| &case.figures);

@@ -3,35 +3,25 @@
 //! thing, so nothing is compared with it.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, MEMORY, System};
+use super::case::{Case, Group, Kind};
 use super::figure::{Figure, Unit};
 
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
     let samples = depth.pick(40, 400);
-    let group = |title: &str, kind, unit, rounds| Group {
-        title: title.to_owned(),
-        kind,
-        cores: 2,
-        memory: MEMORY,
-        systems: vec![System::OURS],
-        rounds,
-        first_line: None,
-        cases: vec![case(samples, unit)],
-    };
     vec![
-        group(
+        Group::ours(
             "from an interrupt to its routine, two cores",
             Kind::Wall,
-            Unit::Microseconds,
             depth.pick(2, 5),
+            case(samples, Unit::Microseconds),
         ),
-        group(
+        Group::ours(
             "from an interrupt to its routine, of all cores together",
             Kind::Instructions,
-            Unit::Instructions,
             1,
+            case(samples, Unit::Instructions),
         ),
     ]
 }

@@ -3,7 +3,7 @@
 //! such thing, so nothing is compared with it.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, MEMORY, System};
+use super::case::{Case, Group, Kind};
 use super::figure::{Figure, Unit};
 
 /// As `bench_policy.py` has them.
@@ -19,28 +19,18 @@ const POLICIES: [(&str, &str); 5] = [
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
     let samples = depth.pick(30, 200);
-    let group = |title: &str, kind, unit, rounds| Group {
-        title: title.to_owned(),
-        kind,
-        cores: 2,
-        memory: MEMORY,
-        systems: vec![System::OURS],
-        rounds,
-        first_line: None,
-        cases: vec![case(samples, unit)],
-    };
     vec![
-        group(
+        Group::ours(
             "switches under a policy, two cores",
             Kind::Wall,
-            Unit::Microseconds,
             depth.pick(2, 5),
+            case(samples, Unit::Microseconds),
         ),
-        group(
+        Group::ours(
             "switches under a policy, of all cores together",
             Kind::Instructions,
-            Unit::Instructions,
             1,
+            case(samples, Unit::Instructions),
         ),
     ]
 }

@@ -43,3 +43,21 @@ pub fn printed(machine: Machine) -> String {
     );
     output.stdout_text()
 }
+
+/// Has checks that a machine makes of itself, and prints as lines that end with `well`, then
+/// `end`; and looks for what the kernel's log must have said.
+pub fn all_well(machine: Machine, said: &[&str]) {
+    let output = finished(machine);
+    let text = output.stdout_text();
+    let wrong = text.lines().filter(|line| !line.ends_with(" well"));
+    assert_eq!(
+        wrong.collect::<Vec<_>>(),
+        ["end"],
+        "{text}{}",
+        output.stderr_text()
+    );
+    let log = output.log_text();
+    for words in said {
+        assert!(log.contains(words), "{words}\n{log}");
+    }
+}

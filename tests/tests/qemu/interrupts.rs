@@ -10,7 +10,7 @@ use tests::machine::{Machine, SecondSerial};
 use tests::project;
 use tests::suite::Tier;
 
-use crate::common::{LIMIT, finished, printed};
+use crate::common::{LIMIT, all_well, printed};
 
 /// Looks from inside.
 const CHECKS: &str = include_str!("interrupts.py");
@@ -50,23 +50,14 @@ pub fn add(tier: Tier) -> Tier {
                 .smp(2)
                 .second_serial(SecondSerial::File(place.path().join("serial")))
                 .timeout(LIMIT);
-            let output = finished(machine);
-            let text = output.stdout_text();
-            let wrong = text.lines().filter(|line| !line.ends_with(" well"));
-            assert_eq!(
-                wrong.collect::<Vec<_>>(),
-                ["end"],
-                "{text}{}",
-                output.stderr_text()
+            all_well(
+                machine,
+                &[
+                    "line 8: more interrupts than it may have; masked for a while (pause 1)",
+                    "serves it for longer than 100 ms; it is killed, and the line taken away",
+                    "line 3: ",
+                ],
             );
-            let log = output.log_text();
-            for said in [
-                "line 8: more interrupts than it may have; masked for a while (pause 1)",
-                "serves it for longer than 100 ms; it is killed, and the line taken away",
-                "line 3: ",
-            ] {
-                assert!(log.contains(said), "{said}\n{log}");
-            }
         },
     )
     .test(
