@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from threading import Thread
     from types import TracebackType
-    from typing import Any, Self, TypeAlias
+    from typing import Any, Protocol, Self, TypeAlias
 
     #: A `TestCase` that also has an `oracle_id`, or what the loader and the suites
     #: put in the place of one.
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     #: What `sys.exc_info` returns.  There always is an exception's class, but the
     #: methods of `TestResult` are declared as if there might be none.
     Error: TypeAlias = tuple[Any, BaseException | None, TracebackType | None]
+else:
+    Protocol = object
 
 #: Resources of `test.support` that may be used; not `cpu`, `gui`, `largefile`, …
 #: The network is the loopback device: tests run where there is no other.
@@ -215,8 +217,14 @@ def prepare() -> None:
     sys.modules["_compression"] = importlib.import_module("compression._common._streams")
 
 
-def run_module(module: str, descriptor: int, todo: list[str]) -> None:
-    """Run one module's tests.
+def run_module(
+    module: str,
+    descriptor: int,
+    todo: list[str],
+    prefix: str = "test.",
+    prepare: Callable[[], None] = prepare,
+) -> None:
+    """Run one module's tests; `prefix` and its name are what is imported.
 
     Each line of `todo` has a mark and an id: `-` leaves out what matches, `=` is
     done, and where there is a `+` or `~` only what has the one, or matches the
@@ -239,7 +247,7 @@ def run_module(module: str, descriptor: int, todo: list[str]) -> None:
 
     for _ in range(2 if only else 1):
         try:
-            suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{module}")
+            suite = unittest.defaultTestLoader.loadTestsFromName(f"{prefix}{module}")
         except unittest.SkipTest as skip:
             result.write("done", module, "skip", "0.00", f"# {skip}")
             break
@@ -253,8 +261,22 @@ def run_module(module: str, descriptor: int, todo: list[str]) -> None:
 # --- In the process that watches over them -----------------------------------
 
 
+class Process(Protocol):
+    """What is asked of a module's process."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return its status, where it has ended."""
+
+    def wait(self) -> int:
+        """Wait for its end, and return its status."""
+
+
 class Module:
     """One module's run: its process, what is done, what is under way."""
+
+    process: Process
 
     def __init__(self, name: str, options: argparse.Namespace, todo: list[str]) -> None:
         self.name = name
@@ -278,6 +300,11 @@ class Module:
                 f"{line}\n" for line in [*self.todo, *(f"={name}" for name in sorted(self.done))]
             )
         self.pipe, writer = os.pipe()
+        self.launch(writer, todo)
+        os.close(writer)
+
+    def launch(self, writer: int, todo: str) -> None:
+        """Start the process, which writes its results there."""
         environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": self.directory,
@@ -296,7 +323,6 @@ class Module:
             env=environment,
             start_new_session=True,
         )
-        os.close(writer)
 
     def stop(self) -> int:
         """End the process and all it has started; return its status."""
@@ -392,6 +418,7 @@ def run_all(
     patterns: list[str],
     only: list[str],
     parts: list[str],
+    kind: type[Module],
 ) -> None:
     """Run the modules, `options.jobs` at a time.
 
@@ -408,7 +435,7 @@ def run_all(
                 *(f"+{identifier}" for identifier in only if belongs(identifier, name)),
                 *(f"~{pattern}" for pattern in parts if belongs(pattern, name)),
             ]
-            running.append(Module(name, options, todo))
+            running.append(kind(name, options, todo))
         poller = select.poll()
         for module in running:
             poller.register(module.pipe, select.POLLIN)
@@ -417,9 +444,9 @@ def run_all(
     print("# end", flush=True)
 
 
-def main() -> None:
+def main(kind: type[Module] = Module, whose: str = "CPython") -> None:
     """Run what the command line says."""
-    parser = argparse.ArgumentParser(description="run CPython's tests")
+    parser = argparse.ArgumentParser(description=f"run {whose}'s tests")
     parser.add_argument("--list", help="modules and excluded ids, as TOML")
     parser.add_argument(
         "--groups", default="kernel,library", help="the list's groups of modules to run"
@@ -459,7 +486,7 @@ def main() -> None:
         modules = [
             name for name in modules if any(belongs(identifier, name) for identifier in only)
         ]
-    run_all(modules, options, patterns, only, parts)
+    run_all(modules, options, patterns, only, parts, kind)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use std::time::Duration;
 use lexopt::prelude::*;
 
 use crate::bench::case::Kind;
-use crate::bench::{Depth, Request, Suite};
+use crate::bench::{Depth, Request, SEED, Suite};
 use crate::console::log::LogTarget;
 use crate::error::{Error, Result};
 use crate::machine::{Accelerator, Emulator, Hardware, SecondSerial, bochs};
@@ -111,9 +111,10 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
 
   build --ship       the interpreter with link-time optimisation (20 minutes and more)
   test FILTER        only tests whose name has FILTER in it
-  bench NAME…        start, sched, pcid, process, irq, tasklets, policy: measured, with --linux
-                     or --no-linux beside it, --quick (default: minutes) or --full (an hour),
-                     and with --only wall, instructions or virtual figures of one kind
+  bench NAME…        start, sched, pcid, process, irq, tasklets, policy, reactor, or seed for the
+                     last four: measured, with --linux or --no-linux beside it, --quick
+                     (default: minutes) or --full (an hour), and with --only wall,
+                     instructions or virtual figures of one kind
   stress NAME…       spawn, kills, memory, python, calls, elf, parsers, images, floods,
                      shootdowns, keys, boots, soak: tried to break, for hours, or for --minutes N, or with
                      --scale F a part or a multiple; --seed N the same again; --smp N cores
@@ -241,18 +242,22 @@ fn bench(rest: &[OsString]) -> Result<Command> {
             Some("--no-linux") => request.with_linux = Some(false),
             Some("--quick") => request.depth = Depth::Quick,
             Some("--full") => request.depth = Depth::Full,
-            name => match name.and_then(Suite::named) {
-                Some(suite) if !request.suites.contains(&suite) => request.suites.push(suite),
-                Some(_) => {}
-                None => {
+            name => {
+                let suites = name.map(Suite::named).unwrap_or_default();
+                if suites.is_empty() {
                     let names = Suite::ALL.map(Suite::name);
                     return Err(usage(format!(
-                        "bench {}: {} or an option",
+                        "bench {}: {}, {SEED} or an option",
                         word.display(),
                         names.join(", ")
                     )));
                 }
-            },
+                for suite in suites {
+                    if !request.suites.contains(&suite) {
+                        request.suites.push(suite);
+                    }
+                }
+            }
         }
     }
     if request.suites.is_empty() {
@@ -593,6 +598,9 @@ mod tests {
         assert_eq!(chosen.suites, [Suite::Pcid, Suite::Sched]);
         assert_eq!(chosen.with_linux, Some(false));
         assert_eq!(chosen.depth, Depth::Full);
+        let seed = request(&["bench", "irq", "seed"]);
+        let suites = [Suite::Irq, Suite::Tasklets, Suite::Reactor, Suite::Policy];
+        assert_eq!(seed.suites, suites);
         let counted = request(&["bench", "--only", "instructions"]);
         assert_eq!(counted.only, Some(Kind::Instructions));
         let all = request(&["bench"]);

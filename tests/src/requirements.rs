@@ -57,6 +57,15 @@ impl Chosen {
 }
 
 impl Requirements {
+    /// Packages by their names, with or without versions.
+    #[must_use]
+    pub fn named(names: &[&str]) -> Self {
+        Self {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            files: Vec::new(),
+        }
+    }
+
     /// Whether nothing is asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -9,6 +9,7 @@ pub(super) fn additions(context: &Context) -> Vec<&'static PyModuleDef> {
         posix::module_def(context),
         fcntl::module_def(context),
         select::module_def(context),
+        socket::module_def(context),
     ]
 }
 
@@ -72,4 +73,13 @@ mod select {
     /// `asm-generic/poll.h`
     #[pyattr]
     const POLLMSG: i32 = 0x400;
+}
+
+#[rustpython_vm::pymodule(name = "_socket")]
+mod socket {
+    // `linux/in6.h`, by the names of RFC 3493's first version.
+    #[pyattr]
+    const IPV6_JOIN_GROUP: i32 = libc::IPV6_ADD_MEMBERSHIP;
+    #[pyattr]
+    const IPV6_LEAVE_GROUP: i32 = libc::IPV6_DROP_MEMBERSHIP;
 }

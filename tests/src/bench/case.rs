@@ -100,6 +100,8 @@ pub struct Case {
     pub command: String,
     /// What it prints.
     pub figures: Vec<Figure>,
+    /// Python packages that it imports.
+    pub packages: &'static [&'static str],
 }
 
 impl Case {
@@ -108,7 +110,15 @@ impl Case {
         Self {
             command: command.into(),
             figures: figures.into_iter().collect(),
+            packages: &[],
         }
+    }
+
+    /// The same with Python packages that it imports.
+    #[must_use]
+    pub fn with_packages(mut self, packages: &'static [&'static str]) -> Self {
+        self.packages = packages;
+        self
     }
 
     /// The command as the machine runs it.

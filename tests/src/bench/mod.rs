@@ -1,8 +1,9 @@
 //! `run.sh bench`: this kernel measured, beside Linux in the same emulator.
 //!
-//! A suite (`start`, `sched`, `pcid`, `process`, `irq`, `tasklets`, `policy`) is a list of groups of
-//! cases; a case is one command of a timing program and the figures that it prints. Three kinds of figure there are,
-//! and no table has two of them: wall time, instructions, virtual time.
+//! A suite (`start`, `sched`, `pcid`, `process`, `irq`, `tasklets`, `policy`, `reactor`)
+//! is a list of groups of cases; a case is one command of a timing program and the figures that
+//! it prints. Three kinds of figure there are, and no table has two of them: wall time,
+//! instructions, virtual time.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -12,7 +13,7 @@
 //! | [`runner`] | boots the systems in turn and gathers the numbers |
 //! | [`table`], [`record`] | the result for people, and as JSON |
 //! | [`plots`] | the plots of a result |
-//! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`], [`tasklets`], [`policy`] | the suites |
+//! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`], [`tasklets`], [`policy`], [`reactor`] | the suites |
 //!
 //! The timing programs are `tests/programs/bench_*`: static C, or Python that runs
 //! unchanged on both systems. Each prints a line `NAME VALUE` for each sample.
@@ -24,6 +25,7 @@ pub mod pcid;
 pub mod plots;
 pub mod policy;
 pub mod process;
+pub mod reactor;
 pub mod record;
 pub mod runner;
 pub mod sched;
@@ -72,6 +74,10 @@ impl Depth {
     }
 }
 
+/// The name of four suites together: tasklets, a reactor, interrupts and the scheduler in
+/// Python, which is what the letter that Roentgen answers asked for.
+pub const SEED: &str = "seed";
+
 /// A suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suite {
@@ -89,11 +95,13 @@ pub enum Suite {
     Tasklets,
     /// Scheduling policies in Python.
     Policy,
+    /// Twisted's reactor.
+    Reactor,
 }
 
 impl Suite {
     /// All, in the order of a run.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Start,
         Self::Sched,
         Self::Pcid,
@@ -101,6 +109,7 @@ impl Suite {
         Self::Irq,
         Self::Tasklets,
         Self::Policy,
+        Self::Reactor,
     ];
 
     /// Its name on the command line.
@@ -114,13 +123,18 @@ impl Suite {
             Self::Irq => "irq",
             Self::Tasklets => "tasklets",
             Self::Policy => "policy",
+            Self::Reactor => "reactor",
         }
     }
 
-    /// The suite of this name.
+    /// The suites of this name: one, or those of [`SEED`].
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|suite| suite.name() == name)
+    pub fn named(name: &str) -> Vec<Self> {
+        if name == SEED {
+            return vec![Self::Tasklets, Self::Reactor, Self::Irq, Self::Policy];
+        }
+        let mut all = Self::ALL.into_iter();
+        all.find(|suite| suite.name() == name).into_iter().collect()
     }
 
     fn groups(self, depth: Depth) -> Vec<Group> {
@@ -132,6 +146,7 @@ impl Suite {
             Self::Irq => irq::groups(depth),
             Self::Tasklets => tasklets::groups(depth),
             Self::Policy => policy::groups(depth),
+            Self::Reactor => reactor::groups(depth),
         }
     }
 
@@ -149,7 +164,8 @@ impl Suite {
             | Self::Process
             | Self::Irq
             | Self::Tasklets
-            | Self::Policy => None,
+            | Self::Policy
+            | Self::Reactor => None,
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::linux::{self, Control, Variant};
 use crate::machine::{Emulator, Hardware, Machine, Output};
 use crate::programs::{self, Link};
 use crate::project;
+use crate::requirements::Requirements;
+use crate::share::Tree;
 
 /// Runs a machine's commands one after another.
 const FIRST_PROGRAM: &str = "bench_run";
@@ -204,6 +206,17 @@ impl Runner {
                 words
             }
         };
+        let mut packages: Vec<&str> = group
+            .cases
+            .iter()
+            .flat_map(|case| case.packages)
+            .copied()
+            .collect();
+        packages.sort_unstable();
+        packages.dedup();
+        let mut tree = Tree::default();
+        Requirements::named(&packages).add(&self.images.python, &mut tree)?;
+        machine = machine.tree(tree);
         for program in programs {
             let content = content(program)?;
             machine = machine.file(&in_machine(program).to_string_lossy(), 0o755, content);

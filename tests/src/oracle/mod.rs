@@ -6,7 +6,8 @@
 //! | [`jail`] | the Linux side: the machine's own tree as the root of a few namespaces |
 //! | [`task`] | one run of one side: a tree and Python's arguments |
 //! | [`programs`] | the programs of `tests/oracle/programs`: output byte by byte, status |
-//! | [`cpython`] | CPython's own tests: id by id |
+//! | [`comparison`] | tests by their ids |
+//! | [`cpython`], [`twisted`] | whose tests these are: CPython's, Twisted's |
 //! | [`difference`] | where two outputs part |
 //!
 //! Linux's results come from the same run of the tests; they are kept under `target/`
@@ -14,11 +15,13 @@
 //!
 //! Not here: what runs on either side. That is `tests/oracle/*.py` and its lists.
 
+pub mod comparison;
 pub mod cpython;
 pub mod difference;
 pub mod jail;
 pub mod programs;
 pub mod task;
+pub mod twisted;
 
 use std::process::Command;
 
@@ -41,10 +44,13 @@ pub fn tier() -> Tier {
             verdict(programs::compare_alone());
         })
         .test("cpythons_tests_that_pass_on_linux_pass_here", || {
-            verdict(cpython::compare(&["kernel", "library"], 3_500));
+            ids(&cpython::suite(&["kernel", "library"]), 3_500);
         })
         .test("cpythons_tests_of_processes_pass_here_too", || {
-            verdict(cpython::compare(&["processes"], 240));
+            ids(&cpython::suite(&["processes"]), 240);
+        })
+        .test("twisteds_tests_that_pass_on_linux_pass_here", || {
+            ids(&twisted::suite(&["default"]), 1);
         })
 }
 
@@ -70,6 +76,11 @@ for name in 'memory', 'counters', 'cores', 'ps':
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Tests of somebody, of which at least so many pass on Linux.
+fn ids(suite: &comparison::Suite<'_>, least: usize) {
+    verdict(comparison::compare(suite, least));
 }
 
 /// A test fails by a panic: with the error, or with the number of what differs.

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::build::Images;
+use crate::cpio::Archive;
 use crate::error::{Error, Result};
 use crate::fingerprint::ContentKey;
 use crate::machine::{Machine, Output};
@@ -74,7 +75,9 @@ impl Task {
     pub fn on_linux_cached(&self, images: &Images, limit: Duration) -> Result<Vec<u8>> {
         let mut key = ContentKey::default();
         key.files(Path::new("/"), std::slice::from_ref(&images.python))?;
-        key.files(&source(), &[source()])?;
+        let mut archive = Archive::new();
+        self.tree.write(&mut archive);
+        key.bytes("tree", &archive.finish());
         key.text("arguments", &self.arguments.join("\0"));
         key.text("kernel", &host_kernel());
         let path = project::target_directory("oracle")?.join(key.finish());

@@ -30,10 +30,13 @@ for name in ['cmdline', 'environ', 'comm', 'auxv']:
 print(os.listdir('/proc/self/fd'), os.readlink('/proc/self/exe'), os.getpgid(0), os.getsid(0))
 print([signal.getsignal(number) for number in range(1, 65) if number not in (32, 33)])
 print(signal.pthread_sigmask(signal.SIG_BLOCK, []), threading.active_count())
-print(threading.main_thread(), threading.get_native_id(), sys.getrecursionlimit())
+main_thread = threading.main_thread()
+print(main_thread.name, main_thread.ident == threading.get_ident(), threading.get_native_id())
+print(sys.getrecursionlimit())
 with open('/proc/self/status') as file:
     print([line for line in file if line.startswith(('Sig', 'Shd', 'Threads', 'Name', 'Pid'))])
-print(sys._getframe().f_back, sys.stdin.read() if not sys.stdin.closed else None)
+caller = sys._getframe().f_back
+print(caller and caller.f_code.co_qualname, sys.stdin.read() if not sys.stdin.closed else None)
 ";
 
 fn booted() -> Machine {
