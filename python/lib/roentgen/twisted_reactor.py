@@ -158,7 +158,12 @@ class RoentgenReactor(posixbase.PosixReactorBase):
         """Do as Twisted's own reactors do, but wait for the child by its descriptor."""
         process = super().spawnProcess(*arguments, **keywords)
         if process.pid is not None:
-            self._wait_for(process, os.pidfd_open(process.pid))
+            try:
+                descriptor = os.pidfd_open(process.pid)
+            except ProcessLookupError:
+                # Somebody else has waited for it: its end is not told, as with Twisted's own.
+                return process
+            self._wait_for(process, descriptor)
         return process
 
     def _wait_for(self, process: Any, descriptor: int) -> None:

@@ -50,7 +50,7 @@ pub fn tier() -> Tier {
             ids(&cpython::suite(&["processes"]), 240);
         })
         .test("twisteds_tests_that_pass_on_linux_pass_here", || {
-            ids(&twisted::suite(&["default"]), 1);
+            ids(&twisted::suite(&["default"]), 650);
         })
 }
 

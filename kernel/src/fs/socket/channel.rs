@@ -37,8 +37,18 @@ pub(super) struct Queue {
     pub is_finished: bool,
     /// Nobody will read: what is written is an error, or lost.
     pub is_unread: bool,
-    /// The reader's socket is closed.
-    pub is_reader_closed: bool,
+    /// The reader has shut its reading side, which its peer is not told of (TCP).
+    pub is_reading_shut: bool,
+    /// The reader's socket is closed, or shut in both directions: what is written is
+    /// answered by a reset (TCP, RFC 1122, 4.2.2.13).
+    pub resets: bool,
+}
+
+impl Queue {
+    /// Whether the reader sees the end behind what is inside.
+    pub fn has_end(&self) -> bool {
+        self.is_finished || self.is_reading_shut
+    }
 }
 
 /// Messages on their way from writers to one reader.
@@ -56,7 +66,8 @@ impl Channel {
                 messages: MessageQueue::default(),
                 is_finished: false,
                 is_unread: false,
-                is_reader_closed: false,
+                is_reading_shut: false,
+                resets: false,
             }),
             reader,
             writer,
@@ -116,11 +127,11 @@ impl Channel {
         if queue.is_unread || queue.is_finished {
             return Err(Errno::EPIPE);
         }
-        if queue.is_reader_closed {
-            // TCP: the first bytes after the other side's end travel, and bring its
-            // reset back.
-            queue.is_unread = true;
+        if queue.resets {
+            // The first bytes after the other side's end travel, and bring its reset back.
             drop(queue);
+            self.refuse();
+            self.reader.set_error(Errno::ECONNRESET);
             self.writer.set_error(Errno::EPIPE);
             return Ok(());
         }
@@ -151,12 +162,13 @@ impl Channel {
     }
 
     /// The reader reads no more. `refuses`: writers are told so at once (AF_UNIX); TCP
-    /// goes on taking what nobody reads.
+    /// goes on taking what is written, and the reader still gets it.
     pub fn stop_reading(&self, refuses: bool) {
         {
             let mut queue = self.queue.lock();
             queue.is_unread |= refuses;
-            queue.is_finished = true;
+            queue.is_finished |= refuses;
+            queue.is_reading_shut = true;
         }
         self.reader.events.wake_all();
         self.writer.events.wake_all();
@@ -166,7 +178,7 @@ impl Channel {
     pub fn close_reading(&self, refuses: bool) -> bool {
         let unread = {
             let mut queue = self.queue.lock();
-            queue.is_reader_closed = true;
+            queue.resets = true;
             queue.is_unread |= refuses;
             core::mem::take(&mut queue.messages)
         };

@@ -421,6 +421,11 @@ impl Socket {
                 if writing {
                     connection.outgoing.stop_writing();
                 }
+                if self.is_tcp() {
+                    let is_written_out = connection.outgoing.queue.lock().is_finished;
+                    let mut incoming = connection.incoming.queue.lock();
+                    incoming.resets |= is_written_out && incoming.is_reading_shut;
+                }
             }
             Role::Listening(listener) if self.is_tcp() && reading => {
                 let listener = listener.clone();

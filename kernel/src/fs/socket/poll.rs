@@ -55,7 +55,7 @@ impl Socket {
     fn connection_events(&self, connection: &Connection) -> Events {
         let (has_data, is_read_out) = {
             let queue = connection.incoming.queue.lock();
-            (!queue.messages.is_empty(), queue.is_finished)
+            (!queue.messages.is_empty(), queue.has_end())
         };
         let (is_write_over, peer_is_gone) = {
             let queue = connection.outgoing.queue.lock();

@@ -170,6 +170,7 @@ impl Socket {
     }
 
     fn send_packet(&self, from: &mut Source<'_>, mut sending: Sending) -> Result<usize> {
+        self.end.check_error()?;
         let connection = self.connection().ok_or(Errno::ENOTCONN)?;
         let length = from.remaining();
         if length > self.end.send_buffer().saturating_sub(32) {
@@ -230,11 +231,11 @@ impl Socket {
             let step = block(&self.end.events, is_nonblocking, deadline, || {
                 let mut queue = channel.queue.lock();
                 if queue.messages.is_empty() {
-                    let is_finished = queue.is_finished;
+                    let has_end = queue.has_end();
                     drop(queue);
                     return match self.end.check_error() {
                         Err(error) => Some(Err(error)),
-                        Ok(()) => is_finished.then_some(Ok(true)),
+                        Ok(()) => has_end.then_some(Ok(true)),
                     };
                 }
                 let cost = queue.messages.cost();
@@ -271,10 +272,10 @@ impl Socket {
                 if let Some(taken) = taken {
                     return Some(taken);
                 }
-                let is_finished = channel.queue.lock().is_finished;
+                let has_end = channel.queue.lock().has_end();
                 match self.end.check_error() {
                     Err(error) => Some(Err(error)),
-                    Ok(()) => is_finished.then(|| Ok(Received::default())),
+                    Ok(()) => has_end.then(|| Ok(Received::default())),
                 }
             },
         )?;
