@@ -98,14 +98,16 @@ build_program() {
     [[ -x ${tools[0]} ]] || { choose_toolchain; mapfile -t tools <"$root/target/toolchain"; }
     mkdir -p "$root/target/host"
     [[ -x $program ]] || echo "roentgen: building the host program, once" >&2
-    # From before the build: what changes while it runs is built next time.
-    touch "$stamp.new"
+    # From before the build: what changes while it runs is built next time. Of this process:
+    # another may build at the same time.
+    touch "$stamp.$$"
     if ! output=$(cd "$root" && env -u RUSTFLAGS -u CARGO_TARGET_DIR RUSTC="${tools[1]}" PATH="${tools[0]%/*}:$PATH" \
         "${tools[0]}" build --release -p tests --bins --target-dir target/host 2>&1); then
+        rm -f "$stamp.$$"
         printf '%s\n' "$output" >&2
         fail "the host program does not build"
     fi
-    mv "$stamp.new" "$stamp"
+    mv "$stamp.$$" "$stamp"
 }
 
 # A changed, added or removed file shows in its own or its directory's ctime, which

@@ -1,10 +1,9 @@
 """The scheduler, in Python: processes hold tickets, and a policy draws them.
 
 Two processes a core compute for some seconds, under the policy
-`roentgen.policies.lottery`. What each has run, by the kernel's counters, is plotted beside
-its tickets. Each core's players have as many tickets together; what one is due is its part of
-what they got, since the policy and this program take some of a core. Ends with status 1 if a
-share is more than 5 % of its tickets off.
+`roentgen.policies.lottery`. What share of the machine each has had, by the kernel's counters,
+is plotted beside its share of all tickets. Ends with status 1 if one is more than 5 % of the
+other off.
 
     ./run.sh --smp 4 examples/lottery.py [SECONDS]
 """
@@ -54,7 +53,7 @@ def main() -> int:
     cores = roentgen.cpu_count()
     gate = roentgen.Channel(2 * cores)
     players = [roentgen.spawn(compute, gate.receiver) for _ in range(2 * cores)]
-    # Such that each core can have as many: 1 and 8, 2 and 7, …
+    # Such that each core can have as many, for nobody runs on two: 1 and 8, 2 and 7, …
     tickets = {player.pid: number for number, player in enumerate(players, 1)}
     ran = measure(tickets, gate.sender, SECONDS)
     total, all_tickets = sum(ran.values()), sum(tickets.values())
@@ -64,9 +63,7 @@ def main() -> int:
     for player in players:
         player.kill()
     for pid, count in tickets.items():
-        mine = [other for other, its in tickets.items() if its in (count, len(tickets) + 1 - count)]
-        part = count / sum(tickets[other] for other in mine)
-        due, share = part * sum(ran[other] for other in mine) / total, ran[pid] / total
+        due, share = count / all_tickets, ran[pid] / total
         worst = max(worst, abs(share / due - 1))
         bar = "#" * round(WIDTH * share / most)
         mark = round(WIDTH * due / most)

@@ -8,7 +8,7 @@ use loom::thread;
 use roentgen_abi::policy::{CONSUMED, EVENT_WORDS, Event, LOST, RING};
 use sched::outside::Memory;
 use sched::outside::ring::Ring;
-use sched::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use sched::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// The words that a few events need.
 struct Few(BTreeMap<usize, AtomicU64>);
@@ -91,4 +91,43 @@ fn two_cores_tell_and_one_wakes() {
         assert!(seen == [1, 2] || seen == [2, 1]);
         assert_eq!(shared.0.waiting(&shared.1), 2);
     });
+}
+
+/// The two steps of each side, as `push` and `listen` take them, with and without a fence
+/// between them: whether the policy is woken or sees the event.
+fn is_heard(core_has_fence: bool, policy_has_fence: bool) -> bool {
+    let shared = Arc::new((AtomicU64::new(0), AtomicBool::new(false)));
+    let core = {
+        let shared = shared.clone();
+        thread::spawn(move || {
+            shared.0.store(1, Ordering::Release);
+            if core_has_fence {
+                fence(Ordering::SeqCst);
+            }
+            shared.1.load(Ordering::Relaxed)
+        })
+    };
+    shared.1.store(true, Ordering::Relaxed);
+    if policy_has_fence {
+        fence(Ordering::SeqCst);
+    }
+    let is_seen = shared.0.load(Ordering::Acquire) == 1;
+    core.join().unwrap() || is_seen
+}
+
+#[test]
+fn with_both_fences_the_policy_hears_of_it() {
+    loom::model(|| assert!(is_heard(true, true)));
+}
+
+#[test]
+#[should_panic(expected = "is_heard(false, true)")]
+fn without_the_cores_fence_that_is_found() {
+    loom::model(|| assert!(is_heard(false, true)));
+}
+
+#[test]
+#[should_panic(expected = "is_heard(true, false)")]
+fn without_the_policys_fence_that_is_found() {
+    loom::model(|| assert!(is_heard(true, false)));
 }
