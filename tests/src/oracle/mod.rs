@@ -59,20 +59,37 @@ pub fn tier() -> Tier {
 fn native_module() {
     const CODE: &str = "\
 import os, roentgen
+from roentgen import io, irq, sched
 print(roentgen.is_roentgen(), roentgen.cpu_count() == os.cpu_count())
 print(0 <= roentgen.current_core() < 4096, roentgen.uptime() > 0)
-for name in 'memory', 'counters', 'cores', 'ps':
-    try: getattr(roentgen, name)()
-    except roentgen.NotAvailable as error: print(error)
+for call in (
+    roentgen.memory, roentgen.counters, roentgen.cores, roentgen.ps,
+    sched.status, lambda: sched.attach(sched.Policy()),
+    irq.lines, lambda: irq.attach(8, print), lambda: io.Ports(0x70, 2),
+):
+    try: call()
+    except roentgen.NotAvailable as error: print(error.args[-1])
 ";
+    const WHAT: &[&str] = &[
+        "memory()",
+        "counters()",
+        "cores()",
+        "ps()",
+        "sched.status()",
+        "sched.attach()",
+        "irq.lines()",
+        "irq.attach()",
+        "io.Ports",
+    ];
     let python = build::images().unwrap().python;
     let output = Command::new(python).args(["-c", CODE]).output().unwrap();
-    let sentences = ["memory", "counters", "cores", "ps"].map(|name| {
-        format!("roentgen.{name}() needs the Roentgen kernel; this interpreter runs on Linux\n")
+    let sentences = WHAT.iter().map(|what| {
+        format!("roentgen.{what} needs the Roentgen kernel; this interpreter runs on Linux\n")
     });
+    let sentences: String = sentences.collect();
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        format!("False True\nTrue True\n{}", sentences.concat()),
+        format!("False True\nTrue True\n{sentences}"),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
