@@ -13,12 +13,15 @@ MOST_ROWS = 24
 
 
 def _ratio(figure: Figure, ours: str, control: str) -> tuple[float, float, float]:
-    """The least, the middle and the most by which this kernel can be called better."""
+    """The least, the middle and the most by which this kernel can be called better.
+
+    By the quartiles: the least and the most are on both sides of one where these overlap.
+    """
     mine, theirs = figure.cells[ours], figure.cells[control]
     if figure.better == "more":
         mine, theirs = theirs, mine
-    least = theirs.range[0] / mine.range[1]
-    return least, theirs.median / mine.median, theirs.range[1] / mine.range[0]
+    least = theirs.quartiles[0] / mine.quartiles[1]
+    return least, theirs.median / mine.median, theirs.quartiles[1] / mine.quartiles[0]
 
 
 def against(table: Table) -> Iterator[tuple[str, Any]]:
@@ -89,15 +92,23 @@ def _against(table: Table, rows: list[Figure]) -> Any:
         axes.axhline(line - 0.5, color="#d9d9d8", linewidth=0.7)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("times better than Linux, log scale; shaded: Linux is ahead; bars: extremes")
+    axes.set_xlabel(
+        "times better than Linux, log scale; shaded: Linux is ahead\n"
+        "bars: by the quartiles of both; one that crosses 1× is noise"
+    )
     handles = [
         plt.Line2D([], [], color=look(it)[0], marker=look(it)[1], label=f"than {it}")
         for it in controls
     ]
     if any(target.of for figure in rows for target in figure.targets):
         handles.append(plt.Line2D([], [], color=INK, linewidth=2, label="wanted"))
-    picture.legend(handles=handles, loc="outside upper center", ncols=4)
-    picture.suptitle(f"{table.kind}: {table.title}", fontsize=11)
+    picture.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=4,
+        title=f"{table.kind}: {table.title}",
+        title_fontsize=11,
+    )
     return picture
 
 
@@ -128,8 +139,7 @@ def timeline(table: Table) -> Iterator[tuple[str, Any]]:
             fontsize=8.5,
         )
         values.extend(end.samples)
-    is_log = False
-    scale(axes.xaxis, [0.0, *values], ticks=8)
+    is_log = scale(axes.xaxis, [0.0, *values], ticks=8)
     left, right = axes.get_xlim()
     axes.set_xlim(left, right * 1.3)
     axes.set_yticks(range(len(systems)), systems)

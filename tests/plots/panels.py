@@ -8,19 +8,11 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from results import Figure, Table
-from style import INK, bar, labelled, look, scale, wrapped
+from style import INK, bar, labelled, scale, wrapped
 
 #: What goes onto one picture.
 MOST_PANELS = 15
 COLUMNS = 3
-
-
-def _with_cores(table: Table) -> bool:
-    return len({figure.cores for figure in table.figures}) > 1
-
-
-def _label(table: Table, figure: Figure) -> str:
-    return figure.label.strip()
 
 
 def panels(table: Table) -> Iterator[Any]:
@@ -67,7 +59,7 @@ def _grid(table: Table, figures: list[Figure]) -> Any:
         axes.set_yticks(range(len(table.systems)), table.systems if is_first else [])
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
-        axes.set_title(wrapped(_label(table, figure), 38), loc="left", fontsize=9)
+        axes.set_title(wrapped(figure.label, 38), loc="left", fontsize=9)
         if figure.unit == "of ideal":
             values.append(1.0)
             axes.axvline(1, color=INK, linewidth=0.8, linestyle=":")
@@ -88,7 +80,7 @@ def _rows(table: Table, figures: list[Figure]) -> Iterator[Any]:
             (system,) = figure.cells
             bar(axes, place, figure.cells[system], system)
             values.extend(figure.cells[system].samples)
-        labels = [wrapped(_label(table, figure), 46) for figure in chosen]
+        labels = [wrapped(figure.label, 46) for figure in chosen]
         if unit == "of ideal":
             values.append(1.0)
             axes.axvline(1, color=INK, linewidth=0.8, linestyle=":")
@@ -111,6 +103,5 @@ def _rows(table: Table, figures: list[Figure]) -> Iterator[Any]:
         axes.set_yticks(range(len(chosen)), labels)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(labelled(chosen[0].full_unit, is_log))
-        axes.set_title(f"{table.kind}: {table.title}", loc="left", color=look(table.ours)[0])
-        axes.title.set_color(INK)
+        axes.set_title(f"{table.kind}: {table.title}", loc="left")
         yield picture

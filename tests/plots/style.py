@@ -110,7 +110,7 @@ def scale(axis: Any, values: Iterable[float], ticks: int = 4) -> bool:
     else:
         low, high = min(known, default=0.0), max(known, default=1.0)
         limit(min(0.0, low * 1.08), max(0.0, high * 1.08) or 1.0)
-        axis.set_major_locator(MaxNLocator(ticks))
+        axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
         is_log = False
     axis.set_major_formatter(FuncFormatter(number))
     return is_log

@@ -61,6 +61,21 @@ pub fn least_effect(kind: Kind, fewest_samples: usize) -> f64 {
     }
 }
 
+/// The rule in a sentence, for the reader of a result.
+#[must_use]
+pub fn rule() -> String {
+    let percent = |kind, samples| format!("{:.0} %", 100.0 * least_effect(kind, samples));
+    format!(
+        "beyond noise: the medians differ by more than {} of wall time ({} where there are fewer \
+         than {VERY_FEW} samples), {} of virtual time or {} of instructions, and the \
+         interquartile ranges (of fewer than {FEW} samples the whole ranges) do not overlap",
+        percent(Kind::Wall, FEW),
+        percent(Kind::Wall, 1),
+        percent(Kind::Virtual, FEW),
+        percent(Kind::Instructions, FEW),
+    )
+}
+
 /// What the second is, seen from the first.
 #[must_use]
 pub fn judge(kind: Kind, better: Better, first: &Samples, second: &Samples) -> Change {
@@ -141,6 +156,20 @@ mod tests {
                 change(kind, Better::Less, &[beyond], &[100.0]),
                 Change::Better
             );
+        }
+    }
+
+    #[test]
+    fn the_rule_is_told_with_its_own_numbers() {
+        let rule = super::rule();
+        for part in [
+            "10 % of wall",
+            "25 % where",
+            "fewer than 3",
+            "5 % of virt",
+            "2 % of inst",
+        ] {
+            assert!(rule.contains(part), "{rule}");
         }
     }
 

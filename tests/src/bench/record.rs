@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::case::{Group, Kernel, Kind, System};
 use super::figure::{Bound, Target};
-use super::noise::{Better, Change, judge};
+use super::noise::{Better, Change, judge, rule};
 use super::runner::{Row, Runner, Section, hardware};
 use super::table::standing;
 use crate::error::{Error, Result};
@@ -101,6 +101,7 @@ impl Record {
             "suite": self.suite,
             "preface": self.preface,
             "command": command(),
+            "rule": rule(),
             "began": self.began,
             "rustc": self.rustc,
             "host": {
