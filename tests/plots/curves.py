@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullLocator
 from results import Cell, Figure, Table
-from style import INK, labelled, look, number, scale, size
+from style import INK, TIMES, bar, labelled, legend, look, number, scale, size, time
 
 #: What the number is, and the bytes of one where it is a size.
 AXES: dict[str, tuple[str, int | None]] = {
@@ -78,9 +78,10 @@ def curves(table: Table) -> Iterator[tuple[str, Any]]:
         axes.xaxis.set_major_formatter(FuncFormatter(size if unit else number))
         axes.tick_params(axis="x", labelrotation=30 if len(ticks) > 8 else 0)
         is_log = scale(axes.yaxis, values)
-        what = "time" if units <= {"µs", "ms", "ns", "s"} else ""
         (shown,) = units
-        axes.set_ylabel(labelled(f"{what}, {shown}".strip(", "), is_log))
+        if shown in TIMES:
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda it, _, unit=shown: time(it, unit)))
+        axes.set_ylabel(labelled("time" if shown in TIMES else shown, is_log))
         axes.set_xlabel(label)
         axes.set_title(TITLES.get(prefix, f"{table.kind}: {table.title}"), loc="left")
         axes.legend(title="median, and range")
@@ -115,6 +116,7 @@ def scaling(table: Table) -> Iterator[tuple[str, Any]]:
     most = max(max(figures) for figures in series.values())
     _ideal(left, most)
     lowest = 1.0
+    wanted: dict[float, str] = {}
     for (colour, marker), figures in zip(looks * len(series), series.values(), strict=False):
         cores = sorted(figures)
         parts = [figures[count].cells[table.ours].median for count in cores]
@@ -124,18 +126,21 @@ def scaling(table: Table) -> Iterator[tuple[str, Any]]:
         speed = [part * count for part, count in zip(parts, cores, strict=True)]
         left.plot(cores, speed, label=label, **options)
         right.plot(cores, parts, **options)
-        wanted = [target.value for target in figures[cores[-1]].targets if target.of is None]
-        for value in wanted:
-            right.axhline(value, color=colour, linewidth=0.9, linestyle="--", alpha=0.7)
-            right.annotate(
-                f"wanted {value:g}",
-                (most, value),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="right",
-                fontsize=7.5,
-            )
-            lowest = min(lowest, value)
+        wanted.update(
+            {target.value: colour for target in figures[cores[-1]].targets if target.of is None}
+        )
+    for value, colour in wanted.items():
+        right.axhline(value, color=colour, linewidth=0.9, linestyle="--", alpha=0.7)
+        right.annotate(
+            f"wanted {value:g}",
+            (0.01, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -3),
+            textcoords="offset points",
+            va="top",
+            fontsize=7.5,
+        )
+        lowest = min(lowest, value)
     ticks = sorted({count for figures in series.values() for count in figures} | {1})
     for axes in (left, right):
         axes.set_xscale("log", base=2)
@@ -162,8 +167,6 @@ def efficiencies(table: Table) -> Iterator[tuple[str, Any]]:
     rows = [figure for figure in table.figures if figure.unit == "of ideal" and figure.cells]
     if len(cores) > 1 or len(rows) < 3 or len(table.systems) < 2:
         return
-    from style import bar, legend
-
     picture, axes = plt.subplots(figsize=(8.4, 1.4 + 0.62 * len(rows)))
     values = [1.0]
     for row, figure in enumerate(rows):

@@ -8,10 +8,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.ticker import PercentFormatter
 from results import Cell, Figure, Table
-from style import labelled, legend, look, scale, wrapped
+from style import TIMES, labelled, legend, look, scale, wrapped
 
 _PERCENTILE = re.compile(r"(.+)_(?:p(\d+)|(most|max))")
-TIMES = ("ns", "µs", "ms", "s")
 #: Samples from which on a distribution says more than a median and a range.
 ENOUGH = 20
 MOST_PANELS = 12
@@ -110,7 +109,7 @@ def distributions(table: Table) -> Iterator[tuple[str, Any]]:
             middle = max(values) - min(values)
             axes.set_xlim(max(0.0, min(values) - middle / 10), max(values) + middle / 10)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.set_title(wrapped(figure.label, 38), loc="left", fontsize=9)
+        axes.set_title(wrapped(figure.full_label, 40), loc="left", fontsize=9)
         axes.set_xlabel(labelled(figure.full_unit, is_log), fontsize=8)
         if index % columns == 0:
             axes.set_ylabel("samples at most so")

@@ -79,14 +79,14 @@ def _against(table: Table, rows: list[Figure]) -> Any:
     axes.set_xscale("log")
     low, high = min(values) / 1.3, max(values) * 2.0
     axes.set_xlim(low, high)
-    if high / low < 30:
-        ticks = [it for it in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if low <= it <= high]
+    if high / low < 300:
+        ticks = [it for it in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= it <= high]
         axes.set_xticks(ticks)
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{number(value)}×"))
     axes.axvline(1, color=INK, linewidth=1)
     axes.axvspan(low, 1, color="#b8860b", alpha=0.12, linewidth=0)
-    axes.set_yticks(range(len(rows)), [wrapped(figure.label, 48) for figure in rows])
+    axes.set_yticks(range(len(rows)), [wrapped(figure.row_label, 48) for figure in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     for line in range(1, len(rows)):
         axes.axhline(line - 0.5, color="#d9d9d8", linewidth=0.7)

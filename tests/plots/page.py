@@ -67,7 +67,9 @@ def inline(svg: str, prefix: str) -> Markup:
     svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
     # As wide as the page has room for.
     svg = re.sub(r'<svg([^>]*?) height="[^"]*"', r"<svg\1", svg, count=1)
-    svg = re.sub(r'<svg([^>]*?) width="([\d.]+)pt"', r'<svg\1 style="max-width: \2pt"', svg, count=1)
+    svg = re.sub(
+        r'<svg([^>]*?) width="([\d.]+)pt"', r'<svg\1 style="max-width: \2pt"', svg, count=1
+    )
     return Markup(re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL))
 
 

@@ -59,7 +59,7 @@ def _grid(table: Table, figures: list[Figure]) -> Any:
         axes.set_yticks(range(len(table.systems)), table.systems if is_first else [])
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
-        axes.set_title(wrapped(figure.label, 38), loc="left", fontsize=9)
+        axes.set_title(wrapped(figure.full_label, 40), loc="left", fontsize=9)
         if figure.unit == "of ideal":
             values.append(1.0)
             axes.axvline(1, color=INK, linewidth=0.8, linestyle=":")
@@ -80,7 +80,7 @@ def _rows(table: Table, figures: list[Figure]) -> Iterator[Any]:
             (system,) = figure.cells
             bar(axes, place, figure.cells[system], system)
             values.extend(figure.cells[system].samples)
-        labels = [wrapped(figure.label, 46) for figure in chosen]
+        labels = [wrapped(figure.row_label, 46) for figure in chosen]
         if unit == "of ideal":
             values.append(1.0)
             axes.axvline(1, color=INK, linewidth=0.8, linestyle=":")
@@ -89,16 +89,11 @@ def _rows(table: Table, figures: list[Figure]) -> Iterator[Any]:
             cell = next(iter(figure.cells.values()))
             axes.annotate(
                 f"{cell.median:,.3g}" if cell.median < 1000 else f"{cell.median:,.0f}",
-                (cell.range[1], place),
-                xytext=(7, 0),
-                textcoords="offset points",
+                (1.015, place),
+                xycoords=("axes fraction", "data"),
                 va="center",
-                fontsize=8,
-                color=INK,
+                fontsize=8.5,
             )
-        axes.margins(x=0.1)
-        left, right = axes.get_xlim()
-        axes.set_xlim(left, right * (1.6 if is_log else 1.08))
         axes.set_ylim(len(chosen) - 0.5, -0.5)
         axes.set_yticks(range(len(chosen)), labels)
         axes.tick_params(axis="y", length=0)

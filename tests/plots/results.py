@@ -64,6 +64,18 @@ class Figure:
     targets: list[Target]
     #: By control, whether this kernel is `ahead`, `behind` or `even`.
     against: dict[str, str | None]
+    #: The label above, of which an indented one is a part.
+    parent: str = ""
+
+    @property
+    def full_label(self) -> str:
+        """The label where it stands without those above."""
+        return f"{self.parent}: {self.label.strip()}" if self.parent else self.label.strip()
+
+    @property
+    def row_label(self) -> str:
+        """The label where it stands below the others."""
+        return f"– {self.label.strip()}" if self.parent else self.label.strip()
 
     @property
     def full_unit(self) -> str:
@@ -162,7 +174,11 @@ def read(path: pathlib.Path) -> Result:
         else:
             table = Table(group["title"], group["kind"], systems, group["rounds"])
             tables.append(table)
-        table.figures.extend(figures)
+        for figure in figures:
+            if figure.label.startswith(" ") and table.figures:
+                above = table.figures[-1]
+                figure.parent = above.parent or above.label
+            table.figures.append(figure)
         table.remarks.extend(group["remarks"])
         flags = {name: machine["flags"] for name, machine in group["systems"].items()}
         table.machines.append(

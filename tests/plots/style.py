@@ -76,6 +76,19 @@ def number(value: float, _: object = None) -> str:
     return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
+#: Nanoseconds of each unit of time.
+TIMES = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def time(value: float, unit: str) -> str:
+    """A time in its unit, as people say it."""
+    nanoseconds = value * TIMES[unit]
+    for name in ("s", "ms", "µs"):
+        if nanoseconds >= TIMES[name]:
+            return f"{nanoseconds / TIMES[name]:.3g} {name}"
+    return f"{nanoseconds:.3g} ns"
+
+
 def size(count: float, _: object = None) -> str:
     """A number of bytes as people say it."""
     for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
@@ -110,7 +123,7 @@ def scale(axis: Any, values: Iterable[float], ticks: int = 4) -> bool:
     else:
         low, high = min(known, default=0.0), max(known, default=1.0)
         limit(min(0.0, low * 1.08), max(0.0, high * 1.08) or 1.0)
-        axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
         is_log = False
     axis.set_major_formatter(FuncFormatter(number))
     return is_log

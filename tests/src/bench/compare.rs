@@ -499,12 +499,12 @@ mod tests {
         };
         let same = compared(&counted(1000.0), &counted(1015.0));
         assert!(ours(&same) == [Verdict::Told(Change::Same)] && !same.is_slower());
-        let slower = compared(&counted(1000.0), &counted(1030.0));
+        let slower = compared(&counted(1000.0), &counted(1040.0));
         assert!(slower.is_slower());
         let text = slower.text();
-        assert!(text.contains("SLOWER        roentgen, pipe: 1.00 µs -> 1.03 µs (+3.0 %)"));
+        assert!(text.contains("SLOWER        roentgen, pipe: 1.00 µs -> 1.04 µs (+4.0 %)"));
         assert!(text.contains("of this kernel: 1 SLOWER"), "{text}");
-        let faster = compared(&counted(1000.0), &counted(970.0));
+        let faster = compared(&counted(1000.0), &counted(960.0));
         assert!(ours(&faster) == [Verdict::Told(Change::Better)] && !faster.is_slower());
     }
 
