@@ -70,7 +70,7 @@ def inline(svg: str, prefix: str) -> Markup:
     svg = re.sub(
         r'<svg([^>]*?) width="([\d.]+)pt"', r'<svg\1 style="max-width: \2pt"', svg, count=1
     )
-    return Markup(re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL))
+    return Markup(re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL))
 
 
 def draw(result: Result, directory: pathlib.Path) -> list[list[Plot]]:

@@ -70,7 +70,8 @@ class Figure:
     @property
     def full_label(self) -> str:
         """The label where it stands without those above."""
-        return f"{self.parent}: {self.label.strip()}" if self.parent else self.label.strip()
+        above = self.parent.split(": ")[0]
+        return f"{above} › {self.label.strip()}" if above else self.label.strip()
 
     @property
     def row_label(self) -> str:
