@@ -1,6 +1,6 @@
 //! Two results of one suite, an old and a new one: what got slower beyond noise.
 //!
-//! Pure but for [`Result::read`]. The rule of noise is [`noise`](super::noise)'s. Two things
+//! Pure. The rule of noise is [`noise`](super::noise)'s. Two things
 //! are added to it for wall time, which is of a host and of a moment:
 //!
 //! - Where the hosts, or the emulators, are not the same, a wall time is shown and does not
@@ -13,53 +13,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-
-use serde_json::Value;
 
 use super::case::Kind;
-use super::noise::{Better, Change, judge, least_effect};
-use super::statistics::Samples;
-use crate::error::Error;
-
-/// A suite's result, as far as it is compared.
-#[derive(Clone, Debug)]
-pub struct Measured {
-    /// The file.
-    pub path: PathBuf,
-    /// The suite's name.
-    pub suite: String,
-    /// What its wall times depend on: processor, cores, emulator.
-    host: String,
-    /// The kernel's hash and the compiler: for the reader.
-    made: String,
-    cells: Vec<Cell>,
-}
-
-/// Where a number stands in a result.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Place {
-    kind: &'static str,
-    title: String,
-    cores: u64,
-    figure: String,
-    system: String,
-}
-
-/// The numbers of one figure of one system.
-#[derive(Clone, Debug)]
-struct Cell {
-    place: Place,
-    kind: Kind,
-    label: String,
-    unit: String,
-    shown_unit: String,
-    divisor: f64,
-    better: Better,
-    is_control: bool,
-    command: String,
-    samples: Samples,
-}
+use super::measured::{Cell, Measured, Place};
+use super::noise::{Change, judge, least_effect};
 
 /// What became of one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,117 +55,6 @@ pub struct Comparison {
     notes: Vec<String>,
 }
 
-impl Measured {
-    /// Reads a result; of a directory, all that are there.
-    ///
-    /// # Errors
-    /// Where a file cannot be read, or is no result of `bench`.
-    pub fn read(path: &Path) -> crate::Result<Vec<Self>> {
-        if !path.is_dir() {
-            return Ok(vec![Self::read_file(path)?]);
-        }
-        let entries = std::fs::read_dir(path).map_err(Error::file(path))?;
-        let mut files: Vec<PathBuf> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
-            .collect();
-        files.sort();
-        if files.is_empty() {
-            return Err(Error::Usage(format!("{}: no result in it", path.display())));
-        }
-        files.iter().map(|path| Self::read_file(path)).collect()
-    }
-
-    fn read_file(path: &Path) -> crate::Result<Self> {
-        let wrong = |why: &str| Error::Usage(format!("{}: {why}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-        let value: Value =
-            serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
-        Self::of(path, &value).ok_or_else(|| wrong("no result of ./run.sh bench"))
-    }
-
-    /// None where the value is no result.
-    fn of(path: &Path, value: &Value) -> Option<Self> {
-        let host = &value["host"];
-        let mut cells = Vec::new();
-        for group in value["groups"].as_array()? {
-            let kind = kind(group["kind"].as_str()?)?;
-            let commands: Vec<&str> = group["commands"]
-                .as_array()
-                .map(|commands| commands.iter().filter_map(Value::as_str).collect())
-                .unwrap_or_default();
-            for figure in group["figures"].as_array()? {
-                for (system, numbers) in figure["systems"].as_object()? {
-                    let kernel = group["systems"][system]["kernel"].as_str();
-                    let samples = numbers["samples"].as_array()?;
-                    let unit = figure["unit"].as_str()?;
-                    cells.push(Cell {
-                        place: Place {
-                            kind: kind.name(),
-                            title: group["title"].as_str()?.to_owned(),
-                            cores: group["cores"].as_u64()?,
-                            figure: figure["name"].as_str()?.to_owned(),
-                            system: system.clone(),
-                        },
-                        kind,
-                        label: figure["label"].as_str()?.trim().to_owned(),
-                        unit: unit.to_owned(),
-                        shown_unit: figure["shown"]["unit"].as_str().unwrap_or(unit).to_owned(),
-                        divisor: figure["shown"]["divisor"]
-                            .as_f64()
-                            .filter(|divisor| *divisor > 0.0)
-                            .unwrap_or(1.0),
-                        better: better(figure, unit),
-                        is_control: kernel.is_some_and(|kernel| kernel.starts_with("linux")),
-                        command: commands.join(", "),
-                        samples: samples.iter().filter_map(Value::as_f64).collect(),
-                    });
-                }
-            }
-        }
-        let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
-        let kernel = text(&value["kernel_sha256"]);
-        Some(Self {
-            path: path.to_owned(),
-            suite: value["suite"].as_str()?.to_owned(),
-            host: format!(
-                "{} core(s), {}, {}",
-                host["cores"],
-                text(&host["cpu"]),
-                text(&value["qemu"])
-            ),
-            made: format!(
-                "kernel {}, {}",
-                kernel.get(..8).unwrap_or(&kernel),
-                text(&value["rustc"])
-            ),
-            cells,
-        })
-    }
-
-    fn by_place(&self) -> HashMap<&Place, &Cell> {
-        self.cells.iter().map(|cell| (&cell.place, cell)).collect()
-    }
-}
-
-fn kind(name: &str) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| kind.name() == name)
-}
-
-/// As the file says; where it is older than that word, by the unit.
-fn better(figure: &Value, unit: &str) -> Better {
-    match (&figure["better"], figure.get("better")) {
-        (Value::String(word), _) if word == "more" => Better::More,
-        (Value::String(_), _) => Better::Less,
-        (_, Some(_)) => Better::Neither,
-        (_, None) => match unit {
-            "of ideal" => Better::More,
-            "count" => Better::Neither,
-            _ => Better::Less,
-        },
-    }
-}
-
 /// Compares two results of one suite.
 #[must_use]
 pub fn compare(old: &Measured, new: &Measured) -> Comparison {
@@ -218,7 +64,7 @@ pub fn compare(old: &Measured, new: &Measured) -> Comparison {
     let mut lines: Vec<Line> = Vec::new();
     for cell in &new.cells {
         let (verdict, text) = match before.get(&cell.place) {
-            None => (Verdict::New, format!("now {}", shown(cell))),
+            None => (Verdict::New, format!("now {}", cell.shown())),
             Some(old_cell) => {
                 let at = &cell.place;
                 let host_change = drift.get(&(at.title.as_str(), at.cores, at.figure.as_str()));
@@ -232,7 +78,7 @@ pub fn compare(old: &Measured, new: &Measured) -> Comparison {
         .cells
         .iter()
         .filter(|cell| !after.contains_key(&cell.place));
-    lines.extend(gone.map(|cell| Line::new(cell, Verdict::Gone, format!("was {}", shown(cell)))));
+    lines.extend(gone.map(|cell| Line::new(cell, Verdict::Gone, format!("was {}", cell.shown()))));
 
     let mut notes = Vec::new();
     if !is_same_host {
@@ -283,7 +129,7 @@ fn drift<'a>(
         }
         let change = after
             .get(&cell.place)
-            .and_then(|after| ratio(cell, after))
+            .and_then(|after| cell.ratio_to(after))
             .map(f64::ln);
         if let Some(change) = change {
             let place = &cell.place;
@@ -299,12 +145,6 @@ fn drift<'a>(
         .collect()
 }
 
-/// The new median over the old one, where both are above zero.
-fn ratio(old: &Cell, new: &Cell) -> Option<f64> {
-    let (before, after) = (old.samples.median()?, new.samples.median()?);
-    (before > 0.0 && after > 0.0).then_some(after / before)
-}
-
 fn verdict(old: &Cell, new: &Cell, is_same_host: bool, drift: Option<f64>) -> Verdict {
     if old.unit != new.unit {
         return Verdict::OtherUnit;
@@ -318,7 +158,7 @@ fn verdict(old: &Cell, new: &Cell, is_same_host: bool, drift: Option<f64>) -> Ve
     }
     let fewest = old.samples.count().min(new.samples.count());
     let least = least_effect(new.kind, fewest).ln_1p();
-    let own = ratio(old, new).zip(drift);
+    let own = old.ratio_to(new).zip(drift);
     // The same way, and no further.
     let is_drift = own.is_some_and(|(ratio, drift)| {
         let own = ratio.ln();
@@ -330,31 +170,12 @@ fn verdict(old: &Cell, new: &Cell, is_same_host: bool, drift: Option<f64>) -> Ve
     }
 }
 
-fn shown(cell: &Cell) -> String {
-    match cell.samples.median() {
-        Some(median) => format!("{} {}", digits(median / cell.divisor), cell.shown_unit)
-            .trim_end()
-            .to_owned(),
-        None => "not measured".to_owned(),
-    }
-}
-
-fn digits(value: f64) -> String {
-    let digits = match value.abs() {
-        size if size >= 100.0 => 0,
-        size if size >= 10.0 => 1,
-        size if size >= 0.1 => 2,
-        _ => 4,
-    };
-    format!("{value:.digits$}")
-}
-
 fn step(old: &Cell, new: &Cell) -> String {
-    let change = match ratio(old, new) {
+    let change = match old.ratio_to(new) {
         Some(ratio) if old.unit == new.unit => format!(" ({:+.1} %)", (ratio - 1.0) * 100.0),
         _ => String::new(),
     };
-    format!("{} -> {}{change}", shown(old), shown(new))
+    format!("{} -> {}{change}", old.shown(), new.shown())
 }
 
 impl Line {
@@ -444,7 +265,8 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Change, Comparison, Measured, Verdict, compare};
+    use super::super::measured::Measured;
+    use super::{Change, Comparison, Verdict, compare};
 
     /// A result with one group; a system with its samples for each figure.
     fn result(kind: &str, cpu: &str, figures: &[(&str, &str, &[f64], &[f64])]) -> Value {
@@ -608,18 +430,5 @@ mod tests {
         new["groups"][0]["figures"][0]["systems"]["roentgen"]["samples"] = json!([0.5]);
         assert!(compared(&old, &new).is_slower());
         assert!(!compared(&new, &old).is_slower());
-    }
-
-    #[test]
-    fn what_is_no_result_is_refused() {
-        for value in [
-            json!(null),
-            json!({"groups": 3}),
-            json!({"groups": []}),
-            json!({"suite": "x", "groups": [{"kind": "parsecs"}]}),
-            json!({"suite": "x", "groups": [{"kind": "wall time", "figures": [{"systems": {"a": 1}}]}]}),
-        ] {
-            assert!(Measured::of(Path::new("x"), &value).is_none(), "{value}");
-        }
     }
 }

@@ -14,7 +14,7 @@
 //! | [`table`], [`record`] | the result for people, and as JSON |
 //! | [`session`] | what is around the suites of a run: its directory, the older result, the page |
 //! | [`plots`] | the plots of results, and the page |
-//! | [`compare`] | two results of a suite |
+//! | [`measured`], [`compare`] | a result read again, and two of a suite compared |
 //! | [`counts`] | the counts that continuous integration keeps |
 //! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`], [`tasklets`], [`policy`], [`reactor`] | the suites |
 //!
@@ -26,6 +26,7 @@ pub mod compare;
 pub mod counts;
 pub mod figure;
 pub mod irq;
+pub mod measured;
 pub mod noise;
 pub mod pcid;
 pub mod plots;

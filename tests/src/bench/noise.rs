@@ -11,8 +11,8 @@
 //! test that takes them for independent calls every difference between two boots significant.
 //! With three boots in equal parts, the quartiles lie in the outer two, so that the range
 //! between them has in it what boots differ by. The least effect is there since a boot more or
-//! less quiet than any of the others is no news. Instructions hardly vary, but an interrupt more or
-//! less in a short case is 2 % of it.
+//! less quiet than any of the others is no news. Instructions hardly vary, but
+//! 1.9 % were seen once (`docs/benchmarks.md`).
 
 use super::case::Kind;
 use super::statistics::Samples;

@@ -42,6 +42,7 @@ impl Plotter {
             .arg(&program)
             .arg(directory)
             .args(results)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env_remove("PYTHONPATH")
             .env_remove("PYTHONHOME")
             .stdin(Stdio::null())

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::compare::{Measured, compare};
+use super::compare::compare;
+use super::measured::Measured;
 use super::plots::Plotter;
 use super::{Request, Suite};
 use crate::error::{Error, Result};
