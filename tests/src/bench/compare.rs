@@ -1,10 +1,10 @@
 //! Two results of one suite, an old and a new one: what got slower beyond noise.
 //!
-//! Pure. The rule of noise is [`noise`](super::noise)'s. Two things
-//! are added to it for wall time, which is of a host and of a moment:
+//! Pure. The rule of noise is [`noise`](super::noise)'s. Two things are added to it for wall time,
+//! which is of a host and of a moment:
 //!
-//! - Where the hosts, or the emulators, are not the same, a wall time is shown and does not
-//!   count.
+//! - Where the hosts, the emulators or their options are not the same, a wall time is shown and
+//!   does not count.
 //! - Where Linux was measured in both, it is the clock against which the host is judged: a figure
 //!   of this kernel that changed as those of the controls did, to within the least effect,
 //!   changed with its host. This only ever excuses.
@@ -87,21 +87,26 @@ pub fn compare(old: &Measured, new: &Measured) -> Comparison {
             old.host, new.host
         ));
     }
-    let changed = |cell: &&Cell| {
-        before
-            .get(&cell.place)
-            .is_some_and(|other| other.command != cell.command)
-    };
-    let mut titles: Vec<&str> = Vec::new();
-    for cell in new.cells.iter().filter(changed) {
-        if !titles.contains(&cell.place.title.as_str()) {
-            titles.push(&cell.place.title);
+    for (what, changed) in [
+        (
+            "other commands",
+            has_other_commands as fn(&Cell, &Cell) -> bool,
+        ),
+        ("another machine", has_other_machine),
+    ] {
+        let mut titles: Vec<&str> = Vec::new();
+        for cell in &new.cells {
+            let old_cell = before.get(&cell.place);
+            let title = cell.place.title.as_str();
+            if old_cell.is_some_and(|old| changed(old, cell)) && !titles.contains(&title) {
+                titles.push(title);
+            }
         }
+        let noted = titles
+            .iter()
+            .map(|title| format!("{what} than before: {title}"));
+        notes.extend(noted);
     }
-    let noted = titles
-        .iter()
-        .map(|title| format!("other commands, or as often: {title}"));
-    notes.extend(noted);
     Comparison {
         lines,
         head: format!(
@@ -114,6 +119,14 @@ pub fn compare(old: &Measured, new: &Measured) -> Comparison {
         ),
         notes,
     }
+}
+
+fn has_other_commands(old: &Cell, new: &Cell) -> bool {
+    old.command != new.command
+}
+
+fn has_other_machine(old: &Cell, new: &Cell) -> bool {
+    old.flags != new.flags
 }
 
 /// By title, cores and figure of wall time: the logarithm of what the controls' medians
@@ -153,7 +166,7 @@ fn verdict(old: &Cell, new: &Cell, is_same_host: bool, drift: Option<f64>) -> Ve
     if new.kind != Kind::Wall || !matches!(change, Change::Better | Change::Worse) {
         return Verdict::Told(change);
     }
-    if !is_same_host {
+    if !is_same_host || has_other_machine(old, new) {
         return Verdict::Elsewhere(change);
     }
     let fewest = old.samples.count().min(new.samples.count());
@@ -357,6 +370,10 @@ mod tests {
         );
         assert_eq!(ours(&wall), [Verdict::Elsewhere(Change::Worse)]);
         assert!(!wall.is_slower() && wall.text().contains("note: the hosts differ"));
+        let mut by_kvm = result("wall time", "x", slower);
+        by_kvm["groups"][0]["systems"]["roentgen"]["flags"] = json!(["-accel", "kvm"]);
+        let wall = compared(&result("wall time", "x", figures), &by_kvm);
+        assert!(!wall.is_slower() && wall.text().contains("note: another machine"));
         // Instructions are the same everywhere.
         let counted = compared(
             &result("instructions", "x", figures),

@@ -61,6 +61,8 @@ pub struct Cell {
     pub is_control: bool,
     /// The commands of its group.
     pub command: String,
+    /// The emulator's options.
+    pub flags: String,
     /// The samples.
     pub samples: Samples,
 }
@@ -107,7 +109,8 @@ impl Measured {
                 .unwrap_or_default();
             for figure in group["figures"].as_array()? {
                 for (system, numbers) in figure["systems"].as_object()? {
-                    let kernel = group["systems"][system]["kernel"].as_str();
+                    let machine = &group["systems"][system];
+                    let kernel = machine["kernel"].as_str();
                     let samples = numbers["samples"].as_array()?;
                     let unit = figure["unit"].as_str()?;
                     cells.push(Cell {
@@ -129,6 +132,7 @@ impl Measured {
                         better: better(figure, unit),
                         is_control: kernel.is_some_and(|kernel| kernel.starts_with("linux")),
                         command: commands.join(", "),
+                        flags: machine["flags"].to_string(),
                         samples: samples.iter().filter_map(Value::as_f64).collect(),
                     });
                 }
