@@ -55,6 +55,9 @@ pub struct Comparison {
     notes: Vec<String>,
 }
 
+/// A host's load, over its cores, beyond what the machine that is measured makes of it.
+const BUSY: f64 = 1.5;
+
 /// Compares two results of one suite.
 #[must_use]
 pub fn compare(old: &Measured, new: &Measured) -> Comparison {
@@ -85,6 +88,12 @@ pub fn compare(old: &Measured, new: &Measured) -> Comparison {
         notes.push(format!(
             "the hosts differ, so wall times are shown and do not count: {}; then {}",
             old.host, new.host
+        ));
+    }
+    if old.load.max(new.load) > BUSY {
+        notes.push(format!(
+            "a host at {:.1} times its cores, then {:.1}: its wall times say little without Linux's",
+            old.load, new.load
         ));
     }
     for (what, changed) in [
@@ -298,7 +307,7 @@ mod tests {
             .collect();
         json!({
             "suite": "sched",
-            "host": {"cores": 2, "cpu": cpu},
+            "host": {"cores": 2, "cpu": cpu, "load_before": [0.4], "load_after": [1.9]},
             "qemu": "QEMU emulator version 10.0.2",
             "kernel_sha256": "0123456789abcdef",
             "groups": [{
@@ -358,6 +367,19 @@ mod tests {
         assert!(compared(&old, &wall(150.0, 500.0)).is_slower());
         // A control alone never counts.
         assert!(!compared(&old, &wall(100.0, 900.0)).is_slower());
+    }
+
+    #[test]
+    fn a_busy_host_is_said() {
+        let quiet = result("wall time", "x", &[("pipe", "ns", &[1.0], &[])]);
+        let mut busy = quiet.clone();
+        busy["host"]["load_after"] = json!([7.0, 6.0, 5.0]);
+        assert!(!compared(&quiet, &quiet).text().contains("note:"));
+        let text = compared(&quiet, &busy).text();
+        assert!(
+            text.contains("note: a host at 0.9 times its cores, then 3.5"),
+            "{text}"
+        );
     }
 
     #[test]

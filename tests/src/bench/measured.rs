@@ -21,6 +21,8 @@ pub struct Measured {
     pub suite: String,
     /// What its wall times depend on: processor, cores, emulator.
     pub host: String,
+    /// The host's load, before and after, over its cores.
+    pub load: f64,
     /// The kernel's hash and the compiler: for the reader.
     pub made: String,
     /// All numbers, in the file's order.
@@ -149,6 +151,11 @@ impl Measured {
                 text(&host["cpu"]),
                 text(&value["qemu"])
             ),
+            load: {
+                let average = |when: &str| host[when][0].as_f64().unwrap_or(0.0);
+                let cores = host["cores"].as_f64().unwrap_or(1.0).max(1.0);
+                average("load_before").max(average("load_after")) / cores
+            },
             made: format!(
                 "kernel {}, {}",
                 kernel.get(..8).unwrap_or(&kernel),
