@@ -74,6 +74,9 @@ def _rows(table: Table, figures: list[Figure]) -> Iterator[Any]:
     units = dict.fromkeys(figure.unit for figure in figures)
     for unit in units:
         chosen = [figure for figure in figures if figure.unit == unit]
+        if sum(len(cell.samples) for figure in chosen for cell in figure.cells.values()) < 2:
+            # One number needs no picture.
+            continue
         picture, axes = plt.subplots(figsize=(8.4, 1.1 + 0.36 * len(chosen)))
         values: list[float] = []
         for place, figure in enumerate(chosen):

@@ -81,7 +81,7 @@ class Figure:
     @property
     def full_unit(self) -> str:
         """What stands on an axis."""
-        return self.unit or "no unit"
+        return self.unit or "ratio"
 
     def factor(self, ours: str, control: str) -> float | None:
         """How many times a control's median is this kernel's."""
