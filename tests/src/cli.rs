@@ -122,7 +122,8 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
                      and the page (default: target/bench); --compare OLD.json says what
                      got slower since, with status 1
   bench --compare OLD.json NEW.json
-                     the same of two results, or two directories of them, and measures nothing
+                     the same of two results, or of two directories (before/ after/), and
+                     measures nothing
   bench --renew-counts
                      writes tests/bench/instructions.json, which the tests compare with
   stress NAME…       spawn, kills, memory, python, calls, elf, parsers, images, floods,

@@ -77,13 +77,20 @@ pub fn compare(old: &Measured, new: &Measured) -> Comparison {
         };
         lines.push(Line::new(cell, verdict, text));
     }
+    // A kind that nobody asked for this time is one note, not a line for each figure.
+    let has_kind = |kind| new.cells.iter().any(|cell| cell.kind == kind);
     let gone = old
         .cells
         .iter()
-        .filter(|cell| !after.contains_key(&cell.place));
+        .filter(|cell| has_kind(cell.kind) && !after.contains_key(&cell.place));
     lines.extend(gone.map(|cell| Line::new(cell, Verdict::Gone, format!("was {}", cell.shown()))));
 
-    let mut notes = Vec::new();
+    let left_out = Kind::ALL
+        .into_iter()
+        .filter(|kind| !has_kind(*kind) && old.cells.iter().any(|cell| cell.kind == *kind));
+    let mut notes: Vec<String> = left_out
+        .map(|kind| format!("no {} in the second", kind.name()))
+        .collect();
     if !is_same_host {
         notes.push(format!(
             "the hosts differ, so wall times are shown and do not count: {}; then {}",
@@ -432,6 +439,21 @@ mod tests {
             ]
         );
         assert!(!comparison.is_slower());
+    }
+
+    #[test]
+    fn a_kind_that_was_not_measured_again_is_one_note() {
+        let figures: &[(&str, &str, &[f64], &[f64])] = &[("pipe", "ns", &[1.0], &[])];
+        let mut old = result("instructions", "x", figures);
+        let wall = result("wall time", "x", figures)["groups"][0].clone();
+        old["groups"].as_array_mut().unwrap().push(wall);
+        let comparison = compared(&old, &result("instructions", "x", figures));
+        assert_eq!(ours(&comparison), [Verdict::Told(Change::Same)]);
+        assert!(
+            comparison
+                .text()
+                .contains("note: no wall time in the second")
+        );
     }
 
     #[test]
