@@ -9,6 +9,7 @@ use super::case::{Group, Kernel, Kind, System, in_machine};
 use super::figure::Figure;
 use super::statistics::Samples;
 use crate::build::{self, Images};
+use crate::cpython;
 use crate::error::{Error, Result};
 use crate::linux::{self, Control, Variant};
 use crate::machine::{Emulator, Hardware, Machine, Output};
@@ -216,6 +217,10 @@ impl Runner {
         packages.dedup();
         let mut tree = Tree::default();
         Requirements::named(&packages).add(&self.images.python, &mut tree)?;
+        let is_linux = matches!(system.kernel, Kernel::Linux(_));
+        if is_linux && group.cases.iter().any(|case| case.has_cpython) {
+            cpython::add(&mut tree)?;
+        }
         machine = machine.tree(tree);
         for program in programs {
             let content = content(program)?;
