@@ -1,4 +1,4 @@
-"""Time a small program of the kind that pyperformance has: bench_python.py FILE NAME LOOPS SAMPLES.
+"""Time programs of the kind that pyperformance has: bench_python.py FILE SAMPLES NAME=LOOPS...
 
 FILE is a `bench_python_*.py` beside this one: a module whose `PROGRAMS` says by name what
 there is. Such a program is a function without arguments that checks its own result against
@@ -14,12 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def main() -> None:
-    """Measure."""
-    file, name = sys.argv[1:3]
-    loops, samples = (int(word) for word in sys.argv[3:])
-    programs: dict[str, Callable[[], None]] = importlib.import_module(Path(file).stem).PROGRAMS
-    program = programs[name]
+def measure(name: str, program: Callable[[], None], loops: int, samples: int) -> None:
+    """Time one program."""
     for sample in range(samples + 1):
         begin = time.monotonic_ns()
         for _ in range(loops):
@@ -27,6 +23,15 @@ def main() -> None:
         spent = time.monotonic_ns() - begin
         if sample:
             print(name, spent / loops, flush=True)
+
+
+def main() -> None:
+    """Measure."""
+    file, samples, *wanted = sys.argv[1:]
+    programs: dict[str, Callable[[], None]] = importlib.import_module(Path(file).stem).PROGRAMS
+    for word in wanted:
+        name, _, loops = word.partition("=")
+        measure(name, programs[name], int(loops), int(samples))
 
 
 main()

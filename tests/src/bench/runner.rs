@@ -24,7 +24,7 @@ const FIRST_PROGRAM: &str = "bench_run";
 const SECONDS_FOR_A_COMMAND: &str = "180";
 /// The model where instructions are counted: QEMU 10.0 ends with "Bad icount read" where a
 /// timer is set through an MSR of the x2APIC.
-const COUNTED_CPU: &str = "max,-x2apic";
+const COUNTED_CPU: &str = "max,-x2apic,-erms,-fsrm";
 
 /// What is measured with: the images, built once.
 pub struct Runner {
