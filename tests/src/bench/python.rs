@@ -64,7 +64,9 @@ pub fn groups(depth: Depth) -> Vec<Group> {
     vec![wall(depth), instructions()]
 }
 
-fn cases(samples: u32, unit: Unit) -> Vec<Case> {
+/// A case of each module, with so many samples of each program.
+#[must_use]
+pub fn cases(samples: u32, unit: Unit) -> Vec<Case> {
     let case = |(module, programs): &(&str, &[Program])| {
         let words: Vec<String> = programs
             .iter()
