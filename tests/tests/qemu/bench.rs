@@ -183,18 +183,20 @@ const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
         "python bench_scaling.py threads 2 2000 1",
         &[("python_threads_2", Unit::Efficiency)],
     ),
-    (
-        "python bench_peers.py 2 500 1",
-        &[
-            ("peer_process", Unit::Nanoseconds),
-            ("peer_command", Unit::Nanoseconds),
-            ("peer_message", Unit::Nanoseconds),
-            ("peer_call", Unit::Nanoseconds),
-            ("peer_work", Unit::Nanoseconds),
-            ("peer_two", Unit::Ratio),
-        ],
-    ),
 ];
+
+/// What runs beside CPython on Linux.
+const PEERS: (&str, &[(&str, Unit)]) = (
+    "python bench_peers.py 2 500 1",
+    &[
+        ("peer_process", Unit::Nanoseconds),
+        ("peer_command", Unit::Nanoseconds),
+        ("peer_message", Unit::Nanoseconds),
+        ("peer_call", Unit::Nanoseconds),
+        ("peer_work", Unit::Nanoseconds),
+        ("peer_two", Unit::Ratio),
+    ],
+);
 
 pub fn add(tier: Tier) -> Tier {
     tier.test("bench: the native programs measure on Linux", || {
@@ -228,20 +230,27 @@ pub fn add(tier: Tier) -> Tier {
             first_line: None,
             cases: commands()
                 .map(|(command, figures)| case(command, figures))
-                .chain(python::cases(1, Unit::Nanoseconds))
                 .collect(),
         };
-        let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
-        assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
-        for row in &section.rows {
-            let (name, samples) = (&row.figure.name, &row.cells[0]);
-            // So few jobs may all find an idle core at once, and none is stolen.
-            assert!(samples.count() > 0 || name == "steal", "{name}");
-            for sample in samples.all() {
-                assert_plausible(name, row.figure.unit, *sample);
-            }
-        }
+        assert_all_measure(&group);
     })
+    .test(
+        "bench: every program of Python's suites is right and measures here",
+        || {
+            let mut cases = python::cases(1, Unit::Nanoseconds);
+            cases.push(case(PEERS.0, PEERS.1));
+            assert_all_measure(&Group {
+                title: "a few rounds".to_owned(),
+                kind: Kind::Wall,
+                cores: 2,
+                memory: MEMORY,
+                systems: vec![System::OURS],
+                rounds: 1,
+                first_line: None,
+                cases,
+            });
+        },
+    )
     .test(
         "bench: a command that fails is a remark, and the next one runs",
         || {
@@ -272,6 +281,20 @@ pub fn add(tier: Tier) -> Tier {
             assert!((counts[0] / counts[1] - 1.0).abs() < 0.05, "{counts:?}");
         },
     )
+}
+
+/// Boots a group, whose commands must all end well and print all of their figures.
+fn assert_all_measure(group: &Group) {
+    let section = Runner::new(false).unwrap().measure(group, |_| ()).unwrap();
+    assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
+    for row in &section.rows {
+        let (name, samples) = (&row.figure.name, &row.cells[0]);
+        // So few jobs may all find an idle core at once, and none is stolen.
+        assert!(samples.count() > 0 || name == "steal", "{name}");
+        for sample in samples.all() {
+            assert_plausible(name, row.figure.unit, *sample);
+        }
+    }
 }
 
 fn case(command: &str, figures: &[(&str, Unit)]) -> Case {
