@@ -27,6 +27,7 @@ pub mod build;
 pub mod cli;
 pub mod console;
 pub mod cpio;
+pub mod cpython;
 pub mod error;
 pub mod files;
 pub mod fingerprint;

@@ -91,27 +91,35 @@ fn fetch(place: &Path) -> Result<PathBuf> {
         .filter_map(|line| line.trim().strip_prefix("Depends: "))
         .find(|name| name.starts_with("linux-image-"))
         .ok_or_else(|| Error::Missing(format!("apt knows no {PACKAGE}")))?;
+    fetch_package(package, &place.join("root"))?;
+    find_kernel(place).ok_or_else(|| Error::Missing(format!("{package} has no kernel in it")))
+}
+
+/// Fetches a package of Debian's and unpacks it into `root`, whose parent is there.
+///
+/// # Errors
+/// Where it cannot be had.
+pub fn fetch_package(package: &str, root: &Path) -> Result<()> {
+    let place = root.with_extension("fetched");
+    std::fs::create_dir_all(&place).map_err(Error::file(&place))?;
     output(
-        "fetching Debian's cloud kernel",
+        &format!("fetching Debian's {package}"),
         Command::new("apt-get")
             .args(["-q", "download", package])
-            .current_dir(place),
+            .current_dir(&place),
     )?;
-    let archive = std::fs::read_dir(place)
-        .map_err(Error::file(place))?
+    let archive = std::fs::read_dir(&place)
+        .map_err(Error::file(&place))?
         .flatten()
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
         .ok_or_else(|| Error::Missing("apt-get download left no package".to_owned()))?;
     output(
-        "unpacking Debian's cloud kernel",
-        Command::new("dpkg-deb")
-            .arg("-x")
-            .arg(&archive)
-            .arg(place.join("root")),
+        &format!("unpacking Debian's {package}"),
+        Command::new("dpkg-deb").arg("-x").arg(&archive).arg(root),
     )?;
-    let _ = std::fs::remove_file(&archive);
-    find_kernel(place).ok_or_else(|| Error::Missing(format!("{package} has no kernel in it")))
+    let _ = std::fs::remove_dir_all(&place);
+    Ok(())
 }
 
 fn output(what: &str, command: &mut Command) -> Result<String> {

@@ -102,6 +102,8 @@ pub struct Case {
     pub figures: Vec<Figure>,
     /// Python packages that it imports.
     pub packages: &'static [&'static str],
+    /// Whether it has Debian's CPython on Linux.
+    pub has_cpython: bool,
 }
 
 impl Case {
@@ -111,7 +113,15 @@ impl Case {
             command: command.into(),
             figures: figures.into_iter().collect(),
             packages: &[],
+            has_cpython: false,
         }
+    }
+
+    /// The same with Debian's CPython beside the interpreter, where the kernel is Linux.
+    #[must_use]
+    pub fn with_cpython(mut self) -> Self {
+        self.has_cpython = true;
+        self
     }
 
     /// The same with Python packages that it imports.

@@ -1,7 +1,7 @@
 //! `run.sh bench`: this kernel measured, beside Linux in the same emulator.
 //!
-//! A suite (`start`, `sched`, `pcid`, `process`, `irq`, `tasklets`, `policy`, `reactor`)
-//! is a list of groups of cases; a case is one command of a timing program and the figures that
+//! A suite (`start`, `sched`, `kernel`, `pcid`, `process`, `python`, `peers`, `irq`,
+//! `tasklets`, `policy`, `reactor`) is a list of groups of cases; a case is one command of a timing program and the figures that
 //! it prints. Three kinds of figure there are, and no table has two of them: wall time,
 //! instructions, virtual time.
 //!
@@ -16,7 +16,7 @@
 //! | [`plots`] | the plots of results, and the page |
 //! | [`measured`], [`compare`] | a result read again, and two of a suite compared |
 //! | [`counts`] | the counts that continuous integration keeps |
-//! | [`start`], [`sched`], [`pcid`], [`process`], [`irq`], [`tasklets`], [`policy`], [`reactor`] | the suites |
+//! | [`start`], [`sched`], [`kernel`], [`pcid`], [`process`], [`python`], [`peers`], [`irq`], [`tasklets`], [`policy`], [`reactor`] | the suites |
 //!
 //! The timing programs are `tests/programs/bench_*`: static C, or Python that runs
 //! unchanged on both systems. Each prints a line `NAME VALUE` for each sample.
@@ -26,12 +26,15 @@ pub mod compare;
 pub mod counts;
 pub mod figure;
 pub mod irq;
+pub mod kernel;
 pub mod measured;
 pub mod noise;
 pub mod pcid;
+pub mod peers;
 pub mod plots;
 pub mod policy;
 pub mod process;
+pub mod python;
 pub mod reactor;
 pub mod record;
 pub mod runner;
@@ -99,10 +102,16 @@ pub enum Suite {
     Start,
     /// The scheduler.
     Sched,
+    /// Faults, mappings, processes, signals.
+    Kernel,
     /// What PCID buys.
     Pcid,
     /// Processes, templates, channels.
     Process,
+    /// Programs of the interpreter's.
+    Python,
+    /// This kernel's processes beside what CPython has on Linux.
+    Peers,
     /// Interrupts in Python.
     Irq,
     /// Tasklets.
@@ -115,11 +124,14 @@ pub enum Suite {
 
 impl Suite {
     /// All, in the order of a run.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Start,
         Self::Sched,
+        Self::Kernel,
         Self::Pcid,
         Self::Process,
+        Self::Python,
+        Self::Peers,
         Self::Irq,
         Self::Tasklets,
         Self::Policy,
@@ -132,8 +144,11 @@ impl Suite {
         match self {
             Self::Start => "start",
             Self::Sched => "sched",
+            Self::Kernel => "kernel",
             Self::Pcid => "pcid",
             Self::Process => "process",
+            Self::Python => "python",
+            Self::Peers => "peers",
             Self::Irq => "irq",
             Self::Tasklets => "tasklets",
             Self::Policy => "policy",
@@ -155,8 +170,11 @@ impl Suite {
         match self {
             Self::Start => start::groups(depth),
             Self::Sched => sched::groups(depth),
+            Self::Kernel => kernel::groups(depth),
             Self::Pcid => pcid::groups(depth),
             Self::Process => process::groups(depth),
+            Self::Python => python::groups(depth),
+            Self::Peers => peers::groups(depth),
             Self::Irq => irq::groups(depth),
             Self::Tasklets => tasklets::groups(depth),
             Self::Policy => policy::groups(depth),
@@ -175,7 +193,10 @@ impl Suite {
             Self::Pcid => Some(pcid::preface()),
             Self::Start
             | Self::Sched
+            | Self::Kernel
             | Self::Process
+            | Self::Python
+            | Self::Peers
             | Self::Irq
             | Self::Tasklets
             | Self::Policy

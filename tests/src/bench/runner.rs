@@ -9,6 +9,7 @@ use super::case::{Group, Kernel, Kind, System, in_machine};
 use super::figure::Figure;
 use super::statistics::Samples;
 use crate::build::{self, Images};
+use crate::cpython;
 use crate::error::{Error, Result};
 use crate::linux::{self, Control, Variant};
 use crate::machine::{Emulator, Hardware, Machine, Output};
@@ -23,7 +24,7 @@ const FIRST_PROGRAM: &str = "bench_run";
 const SECONDS_FOR_A_COMMAND: &str = "180";
 /// The model where instructions are counted: QEMU 10.0 ends with "Bad icount read" where a
 /// timer is set through an MSR of the x2APIC.
-const COUNTED_CPU: &str = "max,-x2apic";
+const COUNTED_CPU: &str = "max,-x2apic,-erms,-fsrm";
 
 /// What is measured with: the images, built once.
 pub struct Runner {
@@ -231,6 +232,10 @@ impl Runner {
         packages.dedup();
         let mut tree = Tree::default();
         Requirements::named(&packages).add(&self.images.python, &mut tree)?;
+        let is_linux = matches!(system.kernel, Kernel::Linux(_));
+        if is_linux && group.cases.iter().any(|case| case.has_cpython) {
+            cpython::add(&mut tree)?;
+        }
         machine = machine.tree(tree);
         for program in programs {
             let content = content(program)?;

@@ -5,6 +5,7 @@
 use tests::bench::case::{Case, Group, Kind, MEMORY, System};
 use tests::bench::counts::Counts;
 use tests::bench::figure::{Figure, Unit};
+use tests::bench::python;
 use tests::bench::runner::Runner;
 use tests::programs::{Link, compile, on_linux};
 use tests::suite::Tier;
@@ -69,9 +70,40 @@ const COMMANDS: &[(&str, &[(&str, Unit)])] = &[
     ),
     ("bench_pages 8 20 1", &[("pages_8", Unit::Nanoseconds)]),
     ("bench_unmap 8 16 20 1", &[("unmap_8", Unit::Nanoseconds)]),
+    ("bench_ring 18 0 3 1", &[("ring_18_0", Unit::Nanoseconds)]),
+    ("bench_ring 18 16 3 1", &[("ring_18_16", Unit::Nanoseconds)]),
+    (
+        "bench_channel round one 64 20 1",
+        &[("channel_64_one", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_channel round across 64 20 1",
+        &[("channel_64_across", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_faults anonymous 50 1",
+        &[("fault_anonymous", Unit::Nanoseconds)],
+    ),
+    (
+        "bench_faults file 50 1",
+        &[("fault_file", Unit::Nanoseconds)],
+    ),
+    ("bench_faults cow 50 1", &[("fault_cow", Unit::Nanoseconds)]),
+    ("bench_faults map 8 1 5 1", &[("map_1", Unit::Nanoseconds)]),
+    ("bench_faults map 8 2 5 1", &[("map_2", Unit::Nanoseconds)]),
+    ("bench_life fork 5 1", &[("fork", Unit::Nanoseconds)]),
+    ("bench_life exec 5 1", &[("exec", Unit::Nanoseconds)]),
+    ("bench_life both 5 1", &[("fork_exec", Unit::Nanoseconds)]),
+    ("bench_life signal 50 1", &[("signal", Unit::Nanoseconds)]),
 ];
-/// Figures that are made of this kernel's own counters: not on Linux.
-const COUNTED: &[&str] = &["steals", "steal", "spaces_kept"];
+/// Figures of this kernel's own counters and calls: not on Linux.
+const OURS_ONLY: &[&str] = &[
+    "steals",
+    "steal",
+    "spaces_kept",
+    "channel_64_one",
+    "channel_64_across",
+];
 /// Commands that need the interpreter.
 const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
     (
@@ -155,6 +187,19 @@ const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
     ),
 ];
 
+/// What runs beside CPython on Linux.
+const PEERS: (&str, &[(&str, Unit)]) = (
+    "python bench_peers.py 2 500 1",
+    &[
+        ("peer_process", Unit::Nanoseconds),
+        ("peer_command", Unit::Nanoseconds),
+        ("peer_message", Unit::Nanoseconds),
+        ("peer_call", Unit::Nanoseconds),
+        ("peer_work", Unit::Nanoseconds),
+        ("peer_two", Unit::Ratio),
+    ],
+);
+
 pub fn add(tier: Tier) -> Tier {
     tier.test("bench: the native programs measure on Linux", || {
         for (command, figures) in COMMANDS {
@@ -171,7 +216,7 @@ pub fn add(tier: Tier) -> Tier {
                 seen.push(name);
             }
             let expected = figures.iter().map(|(name, _)| *name);
-            let expected: Vec<&str> = expected.filter(|name| !COUNTED.contains(name)).collect();
+            let expected: Vec<&str> = expected.filter(|name| !OURS_ONLY.contains(name)).collect();
             assert_eq!(seen, expected, "{command}");
         }
     })
@@ -189,17 +234,25 @@ pub fn add(tier: Tier) -> Tier {
                 .map(|(command, figures)| case(command, figures))
                 .collect(),
         };
-        let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
-        assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
-        for row in &section.rows {
-            let (name, samples) = (&row.figure.name, &row.cells[0]);
-            // So few jobs may all find an idle core at once, and none is stolen.
-            assert!(samples.count() > 0 || name == "steal", "{name}");
-            for sample in samples.all() {
-                assert_plausible(name, row.figure.unit, *sample);
-            }
-        }
+        assert_all_measure(&group);
     })
+    .test(
+        "bench: every program of Python's suites is right and measures here",
+        || {
+            let mut cases = python::cases(1, Unit::Nanoseconds);
+            cases.push(case(PEERS.0, PEERS.1));
+            assert_all_measure(&Group {
+                title: "a few rounds".to_owned(),
+                kind: Kind::Wall,
+                cores: 2,
+                memory: MEMORY,
+                systems: vec![System::OURS],
+                rounds: 1,
+                first_line: None,
+                cases,
+            });
+        },
+    )
     .test(
         "bench: a command that fails is a remark, and the next one runs",
         || {
@@ -245,6 +298,20 @@ pub fn add(tier: Tier) -> Tier {
             );
         },
     )
+}
+
+/// Boots a group, whose commands must all end well and print all of their figures.
+fn assert_all_measure(group: &Group) {
+    let section = Runner::new(false).unwrap().measure(group, |_| ()).unwrap();
+    assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
+    for row in &section.rows {
+        let (name, samples) = (&row.figure.name, &row.cells[0]);
+        // So few jobs may all find an idle core at once, and none is stolen.
+        assert!(samples.count() > 0 || name == "steal", "{name}");
+        for sample in samples.all() {
+            assert_plausible(name, row.figure.unit, *sample);
+        }
+    }
 }
 
 fn case(command: &str, figures: &[(&str, Unit)]) -> Case {
