@@ -201,7 +201,7 @@ static void overruns(void)
         timer_create(CLOCK_MONOTONIC, &event, &timers[i]);
         timer_settime(timers[i], 0, &every, NULL);
     }
-    usleep(100000);
+    usleep(400000);
     siginfo_t info;
     int arrived = 0, many = 1, told = 1, first = -1;
     while (arrived < 2 && sigtimedwait(&set, &info, &(struct timespec){0}) > 0) {
