@@ -23,7 +23,7 @@ else:
 
     twisted_reactor.install()
 
-from twisted.internet import defer, endpoints, protocol, reactor, task
+from twisted.internet import defer, endpoints, protocol, reactor, task  # noqa: E402
 
 
 class Echo(protocol.Protocol):
