@@ -59,6 +59,10 @@ RESOURCES = ["subprocess", "decimal", "network", "walltime"]
 #: How long a process may take to import its module and load the tests, in
 #: multiples of a test's time.
 LOAD_FACTOR = 3
+#: What a module's process prints, in its directory; and how much of it a crash shows, in
+#: bytes at most and in lines.
+OUTPUT = ".output"
+LAST_BYTES, LAST_LINES = 1000, 3
 #: A module that loses its process more often than this is given up.
 MAX_RESTARTS = 40
 
@@ -312,7 +316,7 @@ class Module:
             "TZ": "UTC",
             "PYTHONPATH": os.path.abspath(self.options.tests),
         }
-        output = subprocess.DEVNULL if not self.options.verbose else 2
+        output = self.open_output()
         self.process = subprocess.Popen(
             [sys.executable, os.path.abspath(__file__), "--worker", f"{writer}:{todo}", self.name],
             stdin=subprocess.DEVNULL,
@@ -323,6 +327,24 @@ class Module:
             env=environment,
             start_new_session=True,
         )
+        os.close(output)
+
+    def open_output(self) -> int:
+        """Open what the process prints to: a file of its own, of which a crash shows the end."""
+        if self.options.verbose:
+            return os.dup(2)
+        path = os.path.join(self.directory, OUTPUT)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def last_words(self) -> str:
+        """Return the last lines that the process has printed, as one."""
+        try:
+            with open(os.path.join(self.directory, OUTPUT), "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - LAST_BYTES))
+                lines = file.read().decode("utf-8", "replace").split("\n")
+        except OSError:
+            return ""
+        return " | ".join([line.strip() for line in lines if line.strip()][-LAST_LINES:])
 
     def stop(self) -> int:
         """End the process and all it has started; return its status."""
@@ -396,7 +418,8 @@ class Module:
             print(f"# {self.name}: {len(self.done)} in {self.seconds:.1f} s", flush=True)
             return False
         if at_end:
-            restart = self.lost("crash", f"status {self.stop()}")
+            words = self.last_words()
+            restart = self.lost("crash", f"status {self.stop()} {words}".rstrip())
         elif time.monotonic() > self.deadline:
             self.stop()
             restart = self.lost("hang", "out of time")

@@ -93,10 +93,11 @@ class Module(run_cpython.Module):
             os.setsid()
             os.chdir(self.directory)
             os.environ["HOME"] = self.directory
-            nothing = os.open(os.devnull, os.O_RDWR)
-            for number in range(2 if self.options.verbose else 3):
-                os.dup2(nothing, number)
-            os.close(nothing)
+            os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
+            output = self.open_output()
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.close(output)
             os.close(self.pipe)
             with open(todo, encoding="utf-8") as file:
                 lines = file.read().splitlines()

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "names.h"
@@ -187,12 +188,43 @@ static void many(void)
     printf("and one more: %d\n", sigtimedwait(&set, &info, &(struct timespec){0}) > 0);
 }
 
+/* A timer has one signal at most under way: what expires meanwhile is counted in it. */
+static void overruns(void)
+{
+    sigset_t set = set_of(SIGRTMIN + 2, 0);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2};
+    event.sigev_value.sival_int = 7;
+    timer_t timers[2];
+    struct itimerspec every = {{0, 1000000}, {0, 1000000}};
+    for (int i = 0; i < 2; i++) {
+        timer_create(CLOCK_MONOTONIC, &event, &timers[i]);
+        timer_settime(timers[i], 0, &every, NULL);
+    }
+    usleep(100000);
+    siginfo_t info;
+    int arrived = 0, many = 1, told = 1, first = -1;
+    while (arrived < 2 && sigtimedwait(&set, &info, &(struct timespec){0}) > 0) {
+        arrived++;
+        many &= info.si_overrun >= 50;
+        told &= info.si_code == SI_TIMER && info.si_int == 7;
+        int which = timers[1] == (timer_t)(long)info.si_timerid;
+        told &= timers[which] == (timer_t)(long)info.si_timerid;
+        told &= timer_getoverrun(timers[which]) == info.si_overrun && which != first;
+        first = which;
+    }
+    printf("timers: %d signals, many overruns %d, told %d\n", arrived, many, told);
+    for (int i = 0; i < 2; i++)
+        timer_delete(timers[i]);
+}
+
 int main(void)
 {
     descriptors();
     interrupted("pause", pause);
     interrupted("sigsuspend", suspend);
     awaited();
+    overruns();
     many();
     return 0;
 }

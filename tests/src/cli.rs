@@ -31,6 +31,10 @@ pub enum Command {
     Test(Option<String>),
     /// Measure.
     Bench(Request),
+    /// Compare two results, the older one first.
+    Compare(PathBuf, PathBuf),
+    /// Count anew what continuous integration keeps.
+    RenewCounts,
     /// Try to break it.
     Stress(stress::Request),
     /// Make a bootable image at this path.
@@ -112,9 +116,16 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
   build --ship       the interpreter with link-time optimisation (20 minutes and more)
   test FILTER        only tests whose name has FILTER in it
   bench NAME…        start, sched, kernel, pcid, process, python, peers, irq, tasklets, policy,
-                     reactor, or seed for the last four: measured, with --linux or --no-linux beside it, --quick
-                     (default: minutes) or --full (an hour), and with --only wall,
-                     instructions or virtual figures of one kind
+                     reactor, or seed for the last four: measured, with --linux or
+                     --no-linux beside it, --quick (default: minutes) or --full (an hour),
+                     and with --only wall, instructions or virtual figures of one kind;
+                     --out DIR for the results and the page (default: target/bench);
+                     --compare OLD.json says what got slower since, with status 1
+  bench --compare OLD.json NEW.json
+                     the same of two results, or of two directories (before/ after/), and
+                     measures nothing
+  bench --renew-counts
+                     writes tests/bench/instructions.json, which the tests compare with
   stress NAME…       spawn, kills, memory, python, calls, elf, parsers, images, floods,
                      shootdowns, keys, boots, soak: tried to break, for hours, or for --minutes N, or with
                      --scale F a part or a multiple; --seed N the same again; --smp N cores
@@ -229,10 +240,31 @@ fn bench(rest: &[OsString]) -> Result<Command> {
         with_linux: None,
         depth: Depth::default(),
         only: None,
+        out: None,
+        compare: None,
     };
+    match rest {
+        [word] if word == "--renew-counts" => return Ok(Command::RenewCounts),
+        [word, old, new] if word == "--compare" && is_result(new) => {
+            return Ok(Command::Compare(old.into(), new.into()));
+        }
+        _ => {}
+    }
     let mut words = rest.iter();
     while let Some(word) = words.next() {
         match word.to_str() {
+            Some(option @ ("--out" | "--compare")) => {
+                let value = words.next().filter(|value| !value.is_empty());
+                let path = value.map(PathBuf::from);
+                let path = path.ok_or_else(|| usage(format!("bench {option}: a path")))?;
+                match option {
+                    "--out" => request.out = Some(path),
+                    _ => request.compare = Some(path),
+                }
+            }
+            Some("--renew-counts") => {
+                return Err(usage("bench --renew-counts goes alone".to_owned()));
+            }
             Some("--only") => {
                 let kinds = Kind::ALL.map(|kind| (kind.option(), kind));
                 let value = words.next().cloned().unwrap_or_default();
@@ -244,6 +276,12 @@ fn bench(rest: &[OsString]) -> Result<Command> {
             Some("--full") => request.depth = Depth::Full,
             name => {
                 let suites = name.map(Suite::named).unwrap_or_default();
+                if suites.is_empty() && is_result(word) {
+                    return Err(usage(format!(
+                        "bench {}: where two results are compared, nothing is measured",
+                        word.display()
+                    )));
+                }
                 if suites.is_empty() {
                     let names = Suite::ALL.map(Suite::name);
                     return Err(usage(format!(
@@ -260,10 +298,13 @@ fn bench(rest: &[OsString]) -> Result<Command> {
             }
         }
     }
-    if request.suites.is_empty() {
-        request.suites = Suite::ALL.to_vec();
-    }
     Ok(Command::Bench(request))
+}
+
+/// Whether a word is a result's path, not a suite's name or an option.
+fn is_result(word: &OsStr) -> bool {
+    let bytes = word.as_bytes();
+    !bytes.starts_with(b"-") && (bytes.ends_with(b".json") || bytes.contains(&b'/'))
 }
 
 fn at_most_one(command: &str, rest: &[OsString]) -> Result<Option<OsString>> {
@@ -604,8 +645,29 @@ mod tests {
         let counted = request(&["bench", "--only", "instructions"]);
         assert_eq!(counted.only, Some(Kind::Instructions));
         let all = request(&["bench"]);
-        assert_eq!(all.suites, Suite::ALL);
+        assert_eq!(all.suites, []);
         assert_eq!((all.with_linux, all.depth), (None, Depth::Quick));
+        assert_eq!((all.out, all.compare), (None, None));
+    }
+
+    #[test]
+    fn bench_compares_with_an_older_result_or_two_that_are_there() {
+        let Ok(Command::Bench(request)) =
+            parsed(&["bench", "irq", "--compare", "old.json", "--out", "new"])
+        else {
+            panic!("no bench");
+        };
+        assert_eq!(request.suites, [Suite::Irq]);
+        assert_eq!(request.compare, Some("old.json".into()));
+        assert_eq!(request.out, Some("new".into()));
+        let named = parsed(&["bench", "--compare", "old", "irq"]);
+        assert!(matches!(named, Ok(Command::Bench(request)) if request.suites == [Suite::Irq]));
+        for new in ["new.json", "./new"] {
+            let two = parsed(&["bench", "--compare", "old.json", new]);
+            assert!(matches!(two, Ok(Command::Compare(..))), "{new}");
+        }
+        let renewed = parsed(&["bench", "--renew-counts"]);
+        assert!(matches!(renewed, Ok(Command::RenewCounts)));
     }
 
     #[test]
@@ -655,6 +717,11 @@ mod tests {
             &["bench", "--fast"],
             &["bench", "--only"],
             &["bench", "--only", "time"],
+            &["bench", "--out"],
+            &["bench", "--out", ""],
+            &["bench", "--compare"],
+            &["bench", "irq", "--compare", "old.json", "new.json"],
+            &["bench", "irq", "--renew-counts"],
             &["stress", "kill"],
             &["stress", "--seed"],
             &["stress", "--seed", "-1"],

@@ -206,13 +206,15 @@ pub(super) fn handle(vector: u8) {
             check::look(core);
             note_fired(&off);
             time::run_expired(&off);
-            lines::look(core.id, Instant::now());
-            outside::look(core.id, Instant::now());
+            lines::look(core.id);
+            outside::look(core.id);
             core.scheduler.tick(&off);
             arm_timer(&off);
         }
         WAKE => {
             core.interrupts.from_cores.add(1);
+            // Another core may have asked.
+            outside::look(core.id);
             core.scheduler.tick(&off);
         }
         SHOOTDOWN => {

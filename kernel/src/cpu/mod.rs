@@ -10,6 +10,7 @@ pub mod descriptors;
 pub mod entry;
 pub mod fpu;
 pub mod interrupts;
+pub mod looks;
 pub mod start;
 pub mod stop;
 pub mod switch;

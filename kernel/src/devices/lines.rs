@@ -9,7 +9,6 @@
 //! waiters are told with neither held.
 
 use core::fmt::Write;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use linux_raw_sys::general as linux;
 use roentgen_abi::table;
@@ -17,9 +16,10 @@ use smp::ioapic::Route;
 use smp::line::{Cause, Change, Line, Pin, WINDOW};
 use smp::madt::Trigger;
 
+use crate::cpu::looks::{Due, Looks};
 use crate::cpu::{self, interrupts, start};
 use crate::errno::{Errno, Result};
-use crate::sync::{InterruptsOff, IrqLock, WaitQueue};
+use crate::sync::{IrqLock, WaitQueue};
 use crate::task::{self, process};
 use crate::time::Instant;
 
@@ -79,10 +79,8 @@ static SLOTS: [Slot; COUNT] = [const {
     }
 }; COUNT];
 
-const NEVER: u64 = u64::MAX;
-
-/// When each core looks at all lines: no later than the first deadline that was set on it.
-static LOOKS: [AtomicU64; cpu::MAX_CORES] = [const { AtomicU64::new(NEVER) }; cpu::MAX_CORES];
+/// When each core looks at all lines.
+static LOOKS: Looks = Looks::new();
 
 /// What is asked of a line.
 #[derive(Clone, Copy, Debug)]
@@ -230,25 +228,13 @@ fn carry_out(place: usize, line: &Line, change: Change) {
         }
     }
     if let Some(deadline) = line.deadline() {
-        look_at(deadline);
-    }
-}
-
-/// Has this core look at the lines no later than that.
-fn look_at(deadline: u64) {
-    let off = InterruptsOff::new();
-    let core = cpu::this(&off).id;
-    if LOOKS[core].fetch_min(deadline, Ordering::Relaxed) > deadline {
-        interrupts::arm_timer_for(Instant::from_nanos(deadline), &off);
+        LOOKS.look_at(deadline);
     }
 }
 
 /// When this core looks at the lines next.
 pub fn next_look(core: usize) -> Option<Instant> {
-    match LOOKS[core].load(Ordering::Relaxed) {
-        NEVER => None,
-        look => Some(Instant::from_nanos(look)),
-    }
+    LOOKS.next(core)
 }
 
 /// The interrupt of a line; before the end of interrupt is told, so that a level-triggered
@@ -272,12 +258,10 @@ pub fn interrupt(vector: u8) {
 }
 
 /// The timer's interrupt: ends pauses, and takes lines away whose servers do not come back.
-pub fn look(core: usize, now: Instant) {
-    let now = now.as_nanos();
-    if LOOKS[core].load(Ordering::Relaxed) > now {
+pub fn look(core: usize) {
+    let Some(Due { now, .. }) = LOOKS.take_due(core) else {
         return;
-    }
-    LOOKS[core].store(NEVER, Ordering::Relaxed);
+    };
     for (place, slot) in SLOTS.iter().enumerate() {
         let mut overrun = None;
         {
@@ -365,7 +349,7 @@ impl Attachment {
                 // Who reads is not waited for: no run, and no limit.
                 line.forget_run();
             } else if let Some(deadline) = line.deadline() {
-                look_at(deadline);
+                LOOKS.look_at(deadline);
             }
             let end = now.saturating_add(line.run_limit());
             state.server = server;

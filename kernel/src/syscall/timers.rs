@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use linux_raw_sys::general as linux;
@@ -60,6 +61,13 @@ pub fn drop_all(process: &Process) {
         if let Some(removed) = removed {
             removed.timer.set(None, Duration::ZERO);
         }
+    }
+}
+
+/// The signal of one of a process's POSIX timers is delivered, with so many overruns.
+pub fn note_delivered(process: u32, timer: i32, overruns: i32) {
+    if let Some(known) = TIMERS.lock().get(&(process, timer)) {
+        known.timer.note_delivered(overruns);
     }
 }
 
@@ -151,17 +159,11 @@ plain!(SignalEvent);
 fn create([clock, event, to, ..]: [usize; 6]) -> Result<usize> {
     let clock = Clock::from_id(clock as i32)?;
     let process = task::current_process();
-    let id = {
-        let timers = TIMERS.lock();
-        (0..LIMIT)
-            .find(|id| !timers.contains_key(&(process.id(), *id)))
-            .ok_or(Errno::EAGAIN)?
-    };
     let mut notice = Notice {
         signal: linux::SIGALRM,
         thread: 0,
-        value: id as u64,
-        timer: id,
+        value: 0,
+        timer: 0,
     };
     if event != 0 {
         let event: SignalEvent = user::read(event)?;
@@ -184,12 +186,32 @@ fn create([clock, event, to, ..]: [usize; 6]) -> Result<usize> {
             _ => return Err(Errno::EINVAL),
         }
     }
-    user::write(to, &id)?;
-    let timer = IntervalTimer::new(&process, notice);
-    TIMERS
-        .lock()
-        .insert((process.id(), id), PosixTimer { clock, timer });
+    let id = loop {
+        let id = free_id(&process).ok_or(Errno::EAGAIN)?;
+        notice.timer = id;
+        if event == 0 {
+            notice.value = id as u64;
+        }
+        let timer = IntervalTimer::new(&process, notice);
+        // Another thread may have taken it meanwhile.
+        if let Entry::Vacant(place) = TIMERS.lock().entry((process.id(), id)) {
+            place.insert(PosixTimer { clock, timer });
+            break id;
+        }
+    };
+    user::write(to, &id).inspect_err(|_| remove(&process, id))?;
     Ok(0)
+}
+
+/// The least id that none of a process's timers has; None: it has as many as it may.
+fn free_id(process: &Process) -> Option<i32> {
+    let timers = TIMERS.lock();
+    (0..LIMIT).find(|id| !timers.contains_key(&(process.id(), *id)))
+}
+
+fn remove(process: &Process, id: i32) {
+    let removed = TIMERS.lock().remove(&(process.id(), id));
+    drop(removed);
 }
 
 fn find(id: usize) -> Result<PosixTimer> {
@@ -231,9 +253,6 @@ fn getoverrun([id, ..]: [usize; 6]) -> Result<usize> {
 
 fn delete([id, ..]: [usize; 6]) -> Result<usize> {
     find(id)?.timer.set(None, Duration::ZERO);
-    let removed = TIMERS
-        .lock()
-        .remove(&(task::current_process().id(), id as i32));
-    drop(removed);
+    remove(&task::current_process(), id as i32);
     Ok(0)
 }

@@ -1,6 +1,7 @@
 //! What a number means: its name, its unit, and how good it must be.
 
 use super::case::System;
+use super::noise::Better;
 
 /// One kind of number that a case prints.
 #[derive(Clone, Debug)]
@@ -23,6 +24,16 @@ impl Figure {
             label: label.into(),
             unit,
             targets: Vec::new(),
+        }
+    }
+
+    /// Which way is good: as its targets say, else its unit.
+    #[must_use]
+    pub fn better(&self) -> Better {
+        match self.targets.first().map(|target| target.bound) {
+            Some(Bound::AtMost(_)) => Better::Less,
+            Some(Bound::AtLeast(_)) => Better::More,
+            None => self.unit.better(),
         }
     }
 
@@ -104,15 +115,37 @@ impl Unit {
         }
     }
 
+    /// What a value is divided by before it is shown.
+    #[must_use]
+    pub fn divisor(self) -> f64 {
+        match self {
+            Self::Microseconds => 1e3,
+            Self::Milliseconds => 1e6,
+            Self::Kibibytes => 1024.0,
+            _ => 1.0,
+        }
+    }
+
+    /// Which way is good where nothing else is said.
+    #[must_use]
+    pub fn better(self) -> Better {
+        match self {
+            Self::Nanoseconds
+            | Self::Microseconds
+            | Self::Milliseconds
+            | Self::Seconds
+            | Self::Instructions
+            | Self::Kibibytes
+            | Self::Ratio => Better::Less,
+            Self::Efficiency => Better::More,
+            Self::Count => Better::Neither,
+        }
+    }
+
     /// A value as it is shown: three digits or more.
     #[must_use]
     pub fn shown(self, value: f64) -> String {
-        let value = match self {
-            Self::Microseconds => value / 1e3,
-            Self::Milliseconds => value / 1e6,
-            Self::Kibibytes => value / 1024.0,
-            _ => value,
-        };
+        let value = value / self.divisor();
         let digits = match (self, value.abs()) {
             (Self::Instructions | Self::Count, _) => 0,
             (_, size) if size >= 100.0 => 0,
@@ -169,7 +202,18 @@ pub fn part(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bound, Unit, part};
+    use super::{Better, Bound, Figure, Unit, part};
+
+    #[test]
+    fn which_way_is_good_says_the_target_and_else_the_unit() {
+        let alive = Figure::new("alive", "alive at once", Unit::Count);
+        assert_eq!(alive.better(), Better::Neither);
+        assert_eq!(alive.at_least(400.0).better(), Better::More);
+        let even = Figure::new("even", "two processes", Unit::Efficiency);
+        assert_eq!(even.better(), Better::More);
+        let memory = Figure::new("memory", "of each", Unit::Kibibytes);
+        assert_eq!(memory.better(), Better::Less);
+    }
 
     #[test]
     fn values_are_shown_in_their_unit_with_three_digits() {

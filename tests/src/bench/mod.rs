@@ -9,19 +9,26 @@
 //! |---|---|
 //! | [`case`] | what can be measured: cases, groups, systems |
 //! | [`figure`] | what a number means: its unit, and how good it must be |
-//! | [`statistics`] | samples, and what is said of them |
+//! | [`statistics`], [`noise`] | samples, what is said of them, and when two lists differ |
 //! | [`runner`] | boots the systems in turn and gathers the numbers |
 //! | [`table`], [`record`] | the result for people, and as JSON |
-//! | [`plots`] | the plots of a result |
+//! | [`session`] | what is around the suites of a run: its directory, the older result, the page |
+//! | [`plots`] | the plots of results, and the page |
+//! | [`measured`], [`compare`] | a result read again, and two of a suite compared |
+//! | [`counts`] | the counts that continuous integration keeps |
 //! | [`start`], [`sched`], [`kernel`], [`pcid`], [`process`], [`python`], [`peers`], [`irq`], [`tasklets`], [`policy`], [`reactor`] | the suites |
 //!
 //! The timing programs are `tests/programs/bench_*`: static C, or Python that runs
 //! unchanged on both systems. Each prints a line `NAME VALUE` for each sample.
 
 pub mod case;
+pub mod compare;
+pub mod counts;
 pub mod figure;
 pub mod irq;
 pub mod kernel;
+pub mod measured;
+pub mod noise;
 pub mod pcid;
 pub mod peers;
 pub mod plots;
@@ -32,22 +39,25 @@ pub mod reactor;
 pub mod record;
 pub mod runner;
 pub mod sched;
+pub mod session;
 pub mod start;
 pub mod statistics;
 pub mod table;
 pub mod tasklets;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::error::Result;
 use crate::packages::{self, Need};
 use case::{Group, Kernel, Kind};
 use runner::Runner;
+use session::Session;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Which suites, in order.
+    /// Which suites, in order; where none is named, those of the older result, or all.
     pub suites: Vec<Suite>,
     /// With or without the control; the suite's own choice where `None`.
     pub with_linux: Option<bool>,
@@ -55,6 +65,10 @@ pub struct Request {
     pub depth: Depth,
     /// Figures of this kind only.
     pub only: Option<Kind>,
+    /// Where the files go; `target/bench` where nobody said.
+    pub out: Option<PathBuf>,
+    /// An older result, or a directory of them, that the new one is compared with.
+    pub compare: Option<PathBuf>,
 }
 
 /// How long it may take.
@@ -191,64 +205,74 @@ impl Suite {
     }
 }
 
-/// Measures, prints tables, and leaves `target/bench/NAME.json` and plots beside it. The status is 1 where
-/// something could not be measured.
+/// Measures, prints tables, leaves `NAME.json` and plots in a directory, and ends with the path of
+/// the page that shows it all. The status is 1 where something could not be measured, or got slower
+/// than in an older result.
 ///
 /// # Errors
-/// Where nothing can be built or booted.
+/// Where nothing can be built or booted; what was measured before then has its page.
 pub fn run(request: &Request) -> Result<ExitCode> {
+    let mut session = Session::begin(request)?;
     packages::require(&[Need::Build, Need::Qemu, Need::Test])?;
     let mut is_complete = true;
-    for suite in &request.suites {
-        let with_linux = request
-            .with_linux
-            .unwrap_or_else(|| suite.has_linux_by_default());
-        let groups: Vec<Group> = suite
-            .groups(request.depth)
-            .into_iter()
-            .filter(|group| request.only.is_none_or(|only| only == group.kind))
-            .map(|group| chosen(group, with_linux))
-            .collect();
-        if groups.is_empty() {
-            continue;
-        }
-        if groups.iter().any(|group| group.kind == Kind::Virtual) {
-            packages::require(&[Need::Bochs, Need::Iso])?;
-        }
-        if let Some(preface) = suite.preface() {
-            println!("{preface}\n");
-        }
-        let runner = Runner::new(groups.iter().any(Group::has_linux))?;
-        let mut record = record::Record::begin(suite.name(), &runner)?;
-        let mut sections: Vec<runner::Section> = Vec::new();
-        for group in &groups {
-            let progress = |text: &str| eprintln!("bench: {}, {text}", suite.name());
-            let section = runner.measure(group, progress)?;
-            record.add(group, &section);
-            match sections.last_mut() {
-                Some(last) if last.title == section.title => last.extend(section),
-                _ => sections.push(section),
+    let mut trouble = None;
+    for suite in session.suites.clone() {
+        match measure(suite, request, &mut session) {
+            Ok(is_whole) => is_complete &= is_whole,
+            Err(error) => {
+                trouble = Some(error);
+                break;
             }
         }
-        for section in &sections {
-            println!("{}", table::text(section));
-            is_complete &= section.remarks.is_empty();
-        }
-        println!("{}", record.line());
-        let result = record.finish()?;
-        println!("{}", result.display());
-        if *suite == Suite::Process {
-            for plot in plots::draw(&result)? {
-                println!("{}", plot.display());
-            }
-        }
-        println!();
     }
-    Ok(if is_complete {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    is_complete &= session.end()?;
+    match trouble {
+        Some(error) => Err(error),
+        None if is_complete => Ok(ExitCode::SUCCESS),
+        None => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Measures one suite; whether all of it was.
+fn measure(suite: Suite, request: &Request, session: &mut Session) -> Result<bool> {
+    let with_linux = request
+        .with_linux
+        .unwrap_or_else(|| suite.has_linux_by_default());
+    let groups: Vec<Group> = suite
+        .groups(request.depth)
+        .into_iter()
+        .filter(|group| request.only.is_none_or(|only| only == group.kind))
+        .map(|group| chosen(group, with_linux))
+        .collect();
+    if groups.is_empty() {
+        return Ok(true);
+    }
+    if groups.iter().any(|group| group.kind == Kind::Virtual) {
+        packages::require(&[Need::Bochs, Need::Iso])?;
+    }
+    if let Some(preface) = suite.preface() {
+        println!("{preface}\n");
+    }
+    let runner = Runner::new(groups.iter().any(Group::has_linux))?;
+    let mut record = record::Record::begin(suite.name(), suite.preface(), &runner)?;
+    let mut sections: Vec<runner::Section> = Vec::new();
+    for group in &groups {
+        let progress = |text: &str| eprintln!("bench: {}, {text}", suite.name());
+        let section = runner.measure(group, progress)?;
+        record.add(group, &section);
+        match sections.last_mut() {
+            Some(last) if last.title == section.title => last.extend(section),
+            _ => sections.push(section),
+        }
+    }
+    for section in &sections {
+        println!("{}", table::text(section));
+    }
+    println!("{}", record.line());
+    let result = record.finish(&session.directory)?;
+    println!("{}\n", result.display());
+    session.add(result);
+    Ok(sections.iter().all(|section| section.remarks.is_empty()))
 }
 
 fn chosen(mut group: Group, with_linux: bool) -> Group {

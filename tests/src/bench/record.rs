@@ -1,5 +1,7 @@
-//! A suite's result as JSON, `target/bench/NAME.json`: every sample, and what somebody
-//! who compares two results must know of both: emulator, flags, hashes, the host's load.
+//! A suite's result as JSON, `NAME.json`: every sample, and what somebody who compares two
+//! results must know of both: emulator, flags, compiler, hashes, commands, the host's load.
+//! How a figure stands to its targets and to Linux is in it too, so that whoever reads the file
+//! need not know the rules.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,15 +9,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use super::case::{Group, Kernel, Kind, System};
+use super::figure::{Bound, Target};
+use super::noise::{Better, Change, judge, rule};
 use super::runner::{Row, Runner, Section, hardware};
+use super::table::standing;
 use crate::error::{Error, Result};
 use crate::host;
 use crate::machine::{host_cores, qemu};
-use crate::project;
+use crate::toolchain::Toolchain;
 
 /// A result that is being written.
 pub struct Record {
     suite: &'static str,
+    preface: Option<String>,
+    rustc: String,
     began: u64,
     load_before: Value,
     kernel: String,
@@ -28,10 +35,13 @@ impl Record {
     ///
     /// # Errors
     /// Where an image cannot be read.
-    pub fn begin(suite: &'static str, runner: &Runner) -> Result<Self> {
+    pub fn begin(suite: &'static str, preface: Option<String>, runner: &Runner) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let rustc = Toolchain::chosen()?.version()?;
         Ok(Self {
             suite,
+            preface,
+            rustc: rustc.lines().next().unwrap_or_default().to_owned(),
             began: now.unwrap_or_default().as_secs(),
             load_before: load(),
             kernel: host::hash(&runner.images.kernel)?,
@@ -56,11 +66,15 @@ impl Record {
             "title": group.title,
             "kind": group.kind.name(),
             "cores": group.cores,
+            "memory": group.memory,
             "rounds": group.rounds,
+            "seconds": section.seconds,
             "commands": group.cases.iter().map(|case| &case.command).collect::<Vec<_>>(),
+            "order": group.systems.iter().map(|system| system.name).collect::<Vec<_>>(),
             "systems": systems,
             "figures": figures,
             "remarks": section.remarks,
+            "hellos": hellos(group, section),
         }));
     }
 
@@ -77,17 +91,19 @@ impl Record {
         )
     }
 
-    /// Writes the file; its path.
+    /// Writes the file into a directory; its path.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn finish(self) -> Result<PathBuf> {
-        let path = project::target_directory("bench")?
-            .join(self.suite)
-            .with_extension("json");
+    pub fn finish(self, directory: &Path) -> Result<PathBuf> {
+        let path = directory.join(self.suite).with_extension("json");
         let result = json!({
             "suite": self.suite,
+            "preface": self.preface,
+            "command": command(),
+            "rule": rule(),
             "began": self.began,
+            "rustc": self.rustc,
             "host": {
                 "cores": host_cores(),
                 "kernel": first_line(Path::new("/proc/sys/kernel/osrelease")),
@@ -120,12 +136,78 @@ fn figure(row: &Row, section: &Section) -> Value {
             });
             (system.name.to_owned(), value)
         });
+    let targets = row.figure.targets.iter();
     json!({
         "name": row.figure.name,
         "label": row.figure.label,
         "unit": unit(row),
+        "shown": {
+            "unit": row.figure.unit.suffix().trim_start_matches(", "),
+            "divisor": row.figure.unit.divisor(),
+        },
+        "better": match row.figure.better() {
+            Better::Less => json!("less"),
+            Better::More => json!("more"),
+            Better::Neither => Value::Null,
+        },
         "systems": cells.collect::<Map<_, _>>(),
+        "targets": targets.map(|target| self::target(section, row, target)).collect::<Vec<_>>(),
+        "against": against(section, row),
     })
+}
+
+fn target(section: &Section, row: &Row, target: &Target) -> Value {
+    let (word, value) = match target.bound {
+        Bound::AtMost(most) => ("at most", most),
+        Bound::AtLeast(least) => ("at least", least),
+    };
+    let is = standing(section, row, target);
+    json!({
+        "of": target.against.map(|system| system.name),
+        "bound": word,
+        "value": value,
+        "is": is,
+        "is_reached": is.map(|is| target.bound.holds(is)),
+    })
+}
+
+/// How the first system, this kernel, stands to each control, beyond noise.
+fn against(section: &Section, row: &Row) -> Value {
+    let Some(ours) = row.cells.first() else {
+        return Value::Null;
+    };
+    let columns = section.systems.iter().zip(&row.cells).skip(1);
+    let controls = columns.filter(|(system, _)| matches!(system.kernel, Kernel::Linux(_)));
+    let stands = controls.map(|(system, theirs)| {
+        let verdict = match judge(section.kind, row.figure.better(), theirs, ours) {
+            Change::Better => json!("ahead"),
+            Change::Worse => json!("behind"),
+            Change::Same => json!("even"),
+            Change::Other | Change::NotMeasured | Change::NoRatio => Value::Null,
+        };
+        (system.name.to_owned(), verdict)
+    });
+    Value::Object(stands.collect())
+}
+
+/// The first frames of the systems, where the group is timed to its first line.
+fn hellos(group: &Group, section: &Section) -> Value {
+    if group.first_line.is_none() {
+        return Value::Null;
+    }
+    let systems = group.systems.iter().zip(&section.hellos);
+    let seconds = systems.map(|(system, hellos)| (system.name.to_owned(), json!(hellos.all())));
+    Value::Object(seconds.collect())
+}
+
+/// The command line of this run.
+fn command() -> String {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("./run.sh".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The unit of the numbers in the file, which is not always the one of the table.
@@ -190,11 +272,13 @@ mod tests {
     use super::super::case::{Kind, System};
     use super::super::figure::{Figure, Unit};
     use super::super::runner::{Row, Section};
+    use serde_json::json;
 
     #[test]
     fn a_figure_keeps_every_sample_in_the_programs_own_unit() {
+        let figure = Figure::new("pipe", "a pipe", Unit::Microseconds);
         let row = Row {
-            figure: Figure::new("pipe", "a pipe", Unit::Microseconds),
+            figure: figure.at_most(0.5, System::PLAIN).at_most_itself(1e3),
             cells: vec![
                 [3000.0, 1000.0].into_iter().collect(),
                 [].into_iter().collect(),
@@ -207,11 +291,39 @@ mod tests {
             rounds: 1,
             rows: Vec::new(),
             remarks: Vec::new(),
+            seconds: 1.0,
+            hellos: Vec::new(),
         };
         let value = super::figure(&row, &section);
         assert_eq!(value["unit"], "ns");
         assert_eq!(value["systems"]["roentgen"]["samples"][0], 3000.0);
         assert_eq!(value["systems"]["roentgen"]["median"], 2000.0);
         assert!(value["systems"]["linux, plain"]["median"].is_null());
+        assert_eq!(value["shown"], json!({"unit": "µs", "divisor": 1000.0}));
+        assert_eq!(value["better"], "less");
+        assert!(value["targets"][0]["is_reached"].is_null());
+        assert_eq!(value["targets"][1]["is_reached"], false);
+        assert!(value["against"]["linux, plain"].is_null());
+    }
+
+    #[test]
+    fn a_figure_says_whether_it_is_ahead_of_linux_or_behind() {
+        for (theirs, verdict) in [(10.0, "even"), (20.0, "ahead"), (5.0, "behind")] {
+            let row = Row {
+                figure: Figure::new("pipe", "a pipe", Unit::Instructions),
+                cells: vec![[10.0].into_iter().collect(), [theirs].into_iter().collect()],
+            };
+            let section = Section {
+                title: String::new(),
+                kind: Kind::Instructions,
+                systems: vec![System::OURS, System::PLAIN],
+                rounds: 1,
+                rows: Vec::new(),
+                remarks: Vec::new(),
+                seconds: 1.0,
+                hellos: Vec::new(),
+            };
+            assert_eq!(super::against(&section, &row)["linux, plain"], verdict);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Interleaved: every round boots each system once, so that whatever else the host does
 //! meanwhile falls on all of them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::case::{Group, Kernel, Kind, System, in_machine};
 use super::figure::Figure;
@@ -48,6 +48,12 @@ pub struct Section {
     pub rows: Vec<Row>,
     /// What could not be measured, and why.
     pub remarks: Vec<String>,
+    /// What it took on the host's clock.
+    pub seconds: f64,
+    /// Of a group that is timed to its first line: seconds from the emulator's start to the
+    /// first frame on the console, in the order of the systems. Here it is the kernel's own,
+    /// early in its start; on Linux it is the first process's.
+    pub hellos: Vec<Samples>,
 }
 
 /// One figure of every system.
@@ -72,6 +78,8 @@ impl Section {
             rounds: group.rounds,
             rows: group.figures().map(row).collect(),
             remarks: Vec::new(),
+            seconds: 0.0,
+            hellos: vec![Samples::default(); group.systems.len()],
         }
     }
 
@@ -148,6 +156,7 @@ impl Runner {
     /// Where a program does not compile, or a machine does not start. What goes wrong in
     /// a machine is a remark.
     pub fn measure(&self, group: &Group, progress: impl Fn(&str)) -> Result<Section> {
+        let begun = Instant::now();
         let mut section = Section::new(group);
         for round in 1..=group.rounds {
             for (index, system) in group.systems.iter().enumerate() {
@@ -166,6 +175,11 @@ impl Runner {
                         cell.zip(output.seconds_to_output)
                             .into_iter()
                             .for_each(|(cell, seconds)| cell.push(seconds));
+                        let hello = section.hellos.get_mut(index);
+                        hello
+                            .zip(output.seconds_to_hello)
+                            .into_iter()
+                            .for_each(|(cell, seconds)| cell.push(seconds));
                     }
                 }
                 if let Some(text) = trouble(&output) {
@@ -173,6 +187,7 @@ impl Runner {
                 }
             }
         }
+        section.seconds = begun.elapsed().as_secs_f64();
         Ok(section)
     }
 

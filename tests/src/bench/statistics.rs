@@ -39,6 +39,18 @@ impl Samples {
         Some(upper)
     }
 
+    /// The first or third quartile, or the second, which is the median: between two samples by
+    /// their distance. None without samples.
+    #[must_use]
+    pub fn quartile(&self, number: usize) -> Option<f64> {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let place = sorted.len().checked_sub(1)? * number.min(4);
+        let lower = *sorted.get(place / 4)?;
+        let upper = *sorted.get(place.div_ceil(4))?;
+        Some(lower + (upper - lower) * (place % 4) as f64 / 4.0)
+    }
+
     /// The least and the most. None without samples.
     #[must_use]
     pub fn range(&self) -> Option<(f64, f64)> {
@@ -71,6 +83,19 @@ mod tests {
         assert_eq!(samples(&[9.0, 1.0, 5.0, 6.0]).median(), Some(5.5));
         assert_eq!(samples(&[7.0]).median(), Some(7.0));
         assert_eq!(samples(&[]).median(), None);
+    }
+
+    #[test]
+    fn quartiles_lie_between_the_samples() {
+        let five = samples(&[50.0, 10.0, 30.0, 20.0, 40.0]);
+        assert_eq!(
+            (five.quartile(1), five.quartile(3)),
+            (Some(20.0), Some(40.0))
+        );
+        let two = samples(&[0.0, 8.0]);
+        assert_eq!((two.quartile(1), two.quartile(3)), (Some(2.0), Some(6.0)));
+        assert_eq!(two.quartile(2), two.median());
+        assert_eq!(samples(&[]).quartile(1), None);
     }
 
     #[test]

@@ -86,21 +86,29 @@ fn shown(row: &Row, cell: &Samples) -> String {
     }
 }
 
+/// What a target bounds of the first system, ours: its median, or the part of another
+/// system's that it is. None where a side was not measured.
+#[must_use]
+pub fn standing(section: &Section, row: &Row, target: &Target) -> Option<f64> {
+    let ours = row.cells.first()?.median()?;
+    let Some(other) = target.against else {
+        return Some(ours);
+    };
+    let column = section.systems.iter().position(|system| *system == other)?;
+    Some(ours / row.cells.get(column)?.median()?)
+}
+
 /// How the first system, ours, stands to a target. None where a side was not measured.
 fn verdict(section: &Section, row: &Row, target: &Target) -> Option<String> {
-    let ours = row.cells.first()?.median()?;
+    let value = standing(section, row, target)?;
     let unit = row.figure.unit;
     let shown = |value| match target.against {
         None => unit.shown(value),
         Some(_) => part(value),
     };
-    let (value, what) = match target.against {
-        None => (ours, "itself".to_owned()),
-        Some(other) => {
-            let column = section.systems.iter().position(|system| *system == other)?;
-            let theirs = row.cells.get(column)?.median()?;
-            (ours / theirs, format!("of {}", other.name))
-        }
+    let what = match target.against {
+        None => "itself".to_owned(),
+        Some(other) => format!("of {}", other.name),
     };
     let met = if target.bound.holds(value) {
         "met"
@@ -132,6 +140,8 @@ mod tests {
             kind: Kind::Wall,
             systems: vec![System::OURS, System::PLAIN],
             rounds: 3,
+            seconds: 0.0,
+            hellos: Vec::new(),
             rows: vec![
                 Row {
                     figure: pipe,

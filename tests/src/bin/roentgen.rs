@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         Command::Build(ship) => build_all(ship),
         Command::Test(filter) => suite::all(filter.as_deref()),
         Command::Bench(request) => bench::run(&request),
+        Command::Compare(old, new) => bench::session::compare_files(&old, &new),
+        Command::RenewCounts => bench::counts::renew().map(|()| ExitCode::SUCCESS),
         Command::Stress(request) => stress::run(&request),
         Command::Iso(path) => make_image(path),
         Command::Check => quality::check(),

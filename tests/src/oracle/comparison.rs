@@ -20,7 +20,7 @@ const SECONDS_HERE: u32 = 90;
 /// For all tests on Linux.
 const LIMIT_ON_LINUX: Duration = Duration::from_secs(900);
 /// For all tests in the machine.
-const LIMIT_HERE: Duration = Duration::from_secs(1500);
+const LIMIT_HERE: Duration = Duration::from_secs(3000);
 /// How many ids are given a second try: more are no accident.
 const SECOND_TRIES: usize = 60;
 /// How many failing ids are printed.

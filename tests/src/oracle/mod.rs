@@ -29,10 +29,14 @@ use crate::build;
 use crate::error::Result;
 use crate::suite::Tier;
 
+/// Environment variable: the tier has the groups `long` as well, which take the better part of an
+/// hour.
+pub const LONG: &str = "ROENTGEN_LONG_ORACLE";
+
 /// The tier `oracle`.
 #[must_use]
 pub fn tier() -> Tier {
-    Tier::new("oracle")
+    let tier = Tier::new("oracle")
         .test(
             "the_native_module_says_on_linux_what_is_not_there",
             native_module,
@@ -51,7 +55,16 @@ pub fn tier() -> Tier {
         })
         .test("twisteds_tests_that_pass_on_linux_pass_here", || {
             ids(&twisted::suite(&["default"]), 650);
-        })
+        });
+    if std::env::var_os(LONG).is_none() {
+        return tier;
+    }
+    tier.test("long: cpythons_tests", || {
+        ids(&cpython::suite(&["long"]), 1);
+    })
+    .test("long: twisteds_tests", || {
+        ids(&twisted::suite(&["long"]), 1_650);
+    })
 }
 
 /// What package `roentgen` says under another kernel: what any can tell, and one sentence

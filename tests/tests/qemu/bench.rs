@@ -1,7 +1,9 @@
 //! What `run.sh bench` measures with: the timing programs end well and print what they
-//! should, here and on Linux. How fast anything is, is not judged here.
+//! should, here and on Linux. How fast anything is, is not judged here, but for what a few
+//! operations take in instructions, which no host changes.
 
 use tests::bench::case::{Case, Group, Kind, MEMORY, System};
+use tests::bench::counts::Counts;
 use tests::bench::figure::{Figure, Unit};
 use tests::bench::python;
 use tests::bench::runner::Runner;
@@ -279,6 +281,21 @@ pub fn add(tier: Tier) -> Tier {
             let counts = section.rows[0].cells[0].all();
             assert_eq!(counts.len(), 2);
             assert!((counts[0] / counts[1] - 1.0).abs() < 0.05, "{counts:?}");
+        },
+    )
+    .test(
+        "bench: no operation takes more instructions than it did",
+        || {
+            let committed = Counts::committed().unwrap();
+            let judgement = committed.judge(&committed.again(|text| println!("{text}")).unwrap());
+            for line in judgement.notes.iter().chain(&judgement.lines) {
+                println!("{line}");
+            }
+            assert!(
+                judgement.failures.is_empty(),
+                "more than tests/bench/instructions.json allows (docs/benchmarks.md): {:#?}",
+                judgement.failures
+            );
         },
     )
 }

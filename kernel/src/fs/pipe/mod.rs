@@ -123,6 +123,8 @@ impl Pipe {
 
     /// One pass of a read; None where it has to wait.
     fn try_read(&self, to: &mut Destination<'_>) -> Option<Result<usize>> {
+        // Before the look inside: the last one may write and be gone between the two.
+        let has_writers = self.has_writers();
         let mut buffer = self.buffer.lock();
         let was_full = buffer.is_full();
         let mut done = 0;
@@ -150,7 +152,7 @@ impl Pipe {
         match error {
             _ if done > 0 => Some(Ok(done)),
             Some(fault) => Some(Err(fault)),
-            None if self.has_writers() => None,
+            None if has_writers => None,
             None => Some(Ok(0)),
         }
     }
@@ -318,6 +320,8 @@ impl FileObject for PipeEnd {
 
     fn poll(&self, _file: &OpenFile) -> Events {
         let pipe = &self.pipe;
+        // First, as in a read: who is told of an end is told of what is before it.
+        let has_writers = pipe.has_writers();
         let (is_empty, is_full) = {
             let buffer = pipe.buffer.lock();
             (buffer.is_empty(), buffer.is_full())
@@ -328,7 +332,7 @@ impl FileObject for PipeEnd {
                 events |= Events::IN | Events::RDNORM;
             }
             let openings = pipe.writer_openings.load(Ordering::SeqCst);
-            if !pipe.has_writers() && self.awaits_writer != Some(openings) {
+            if !has_writers && self.awaits_writer != Some(openings) {
                 events |= Events::HUP;
             }
         }

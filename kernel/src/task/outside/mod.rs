@@ -20,17 +20,18 @@ pub mod record;
 pub mod threads;
 
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::Arc;
 
-use sched::outside::watch::{Budget, Watch};
+use sched::outside::watch::{Budget, PATIENCE, SILENCE, Watch};
 use sched::outside::{Attached, Fault, Source};
 use smp::shootdown::Cores;
 
 use self::memory::Pages;
 use self::record::Why;
 use super::{Thread, process};
-use crate::cpu::{self, interrupts};
+use crate::cpu;
+use crate::cpu::looks::{Due, Looks};
 use crate::errno::{Errno, Result};
 use crate::memory::tlb;
 use crate::sync::{InterruptsOff, IrqLock, SleepMutex, WaitError, WaitQueue};
@@ -41,6 +42,8 @@ crate::counters! {
     static TAKEOVERS = "policy_takeovers";
     /// Times that a policy was given something to read, or its time.
     static BATCHES = "policy_batches";
+    /// Times that a policy had more time, since its core had not run.
+    static STALLS = "policy_stalls";
 }
 
 /// One policy, from its coming until its last descriptor is gone.
@@ -49,6 +52,8 @@ pub struct Seat {
     watch: Watch,
     /// The process that waits for events: its policy; 0: none yet.
     owner: AtomicU32,
+    /// The core that it ran on when it was last given something.
+    core: AtomicUsize,
     budget: IrqLock<Run>,
 }
 
@@ -73,9 +78,8 @@ static ENDED: WaitQueue = WaitQueue::new();
 /// Something was found that [`settle`] is to see to.
 static NEWS: AtomicBool = AtomicBool::new(false);
 
-const NEVER: u64 = u64::MAX;
-/// When each core looks at the policy: no later than the first deadline that was set on it.
-static LOOKS: [AtomicU64; cpu::MAX_CORES] = [const { AtomicU64::new(NEVER) }; cpu::MAX_CORES];
+/// When each core looks at the policy.
+static LOOKS: Looks = Looks::new();
 
 /// Looks at the policy, if there is one. What `look` does must neither spin nor take a lock.
 fn with_seat<R>(look: impl FnOnce(&Seat) -> R) -> Option<R> {
@@ -123,6 +127,7 @@ pub fn attach(wanted: u32, is_ranked: bool) -> Result<Arc<Seat>> {
         attached: Attached::new(number, pages, wanted, is_ranked, cpu::count()),
         watch: Watch::new(),
         owner: AtomicU32::new(0),
+        core: AtomicUsize::new(0),
         budget: IrqLock::new(Run::default()),
     });
     threads::renew(number);
@@ -155,45 +160,36 @@ fn owner() -> u32 {
     .unwrap_or(0)
 }
 
-/// Has this core look at the policy no later than that.
-fn look_at(deadline: u64) {
-    let off = InterruptsOff::new();
-    let core = cpu::this(&off).id;
-    if LOOKS[core].fetch_min(deadline, Ordering::Relaxed) > deadline {
-        interrupts::arm_timer_for(Instant::from_nanos(deadline), &off);
-    }
-}
-
 /// When this core looks at the policy next.
 pub fn next_look(core: usize) -> Option<Instant> {
-    match LOOKS[core].load(Ordering::Relaxed) {
-        NEVER => None,
-        look => Some(Instant::from_nanos(look)),
-    }
+    LOOKS.next(core)
 }
 
-/// The timer's interrupt: is the policy late, or at fault?
-pub fn look(core: usize, now: Instant) {
-    let now = now.as_nanos();
-    if LOOKS[core].load(Ordering::Relaxed) > now {
+/// What a look has come to.
+enum Found {
+    /// It is well, or has ended; the moment of the next look, if there is to be one.
+    Next(Option<u64>),
+    /// It is late, which the core that it ran on last is to say.
+    Ask(usize),
+    /// It has just ended.
+    End(Why),
+}
+
+/// The timer's interrupt, or another core's: is the policy late, or at fault?
+pub fn look(core: usize) {
+    let Some(due) = LOOKS.take_due(core) else {
         return;
-    }
-    LOOKS[core].store(NEVER, Ordering::Relaxed);
-    let found = with_seat(|seat| {
-        let why = match seat.attached.fault() {
-            Some(fault) => Some(Why::Fault(fault)),
-            None if seat.watch.is_late(now) => Some(Why::Late),
-            None => None,
-        };
-        let why = why.filter(|_| seat.attached.end());
-        // It may have come back meanwhile, and be asked again for a later moment.
-        let deadline = seat.watch.deadline().filter(|_| why.is_none());
-        (why, deadline, seat.facts())
-    });
+    };
+    let found = with_seat(|seat| (seat.found_by(core, due), seat.facts()));
     match found {
-        Some((Some(why), _, facts)) => note_end(facts, why, now),
-        Some((None, Some(deadline), _)) => look_at(deadline),
-        _ => {}
+        None | Some((Found::Next(None), _)) => {}
+        Some((Found::Next(Some(deadline)), _)) => LOOKS.look_at(deadline),
+        Some((Found::Ask(judge), _)) => {
+            LOOKS.ask(judge, due.now);
+            // Whether it has.
+            LOOKS.look_at(due.now + PATIENCE);
+        }
+        Some((Found::End(why), facts)) => note_end(facts, why, due.now),
     }
 }
 
@@ -218,7 +214,7 @@ fn settle_news() {
         None => Some(seat.watch.tell(now)),
     });
     if let Some(deadline) = deadline.flatten() {
-        look_at(deadline);
+        LOOKS.look_at(deadline);
     }
     let waiter = WAITER.lock().clone();
     if let Some(waiter) = waiter {
@@ -260,6 +256,32 @@ pub fn process_ended(id: u32) {
 }
 
 impl Seat {
+    /// A core looks. It neither spins nor takes a lock.
+    fn found_by(&self, core: usize, due: Due) -> Found {
+        let why = match (self.attached.fault(), self.watch.late_by(due.now)) {
+            (Some(fault), _) => Why::Fault(fault),
+            (None, None) => return Found::Next(self.watch.deadline()),
+            (None, Some(by)) if by < SILENCE => {
+                // A core that does not run cannot say so: the policy may wait for it.
+                let judge = self.core.load(Ordering::Relaxed);
+                if judge != core {
+                    return Found::Ask(judge);
+                }
+                if self.watch.forgives(due.planned, due.now) {
+                    STALLS.add(1);
+                    return Found::Next(self.watch.deadline());
+                }
+                Why::Late
+            }
+            (None, Some(_)) => Why::Late,
+        };
+        if self.attached.end() {
+            Found::End(why)
+        } else {
+            Found::Next(None)
+        }
+    }
+
     fn facts(&self) -> Facts {
         Facts {
             number: self.attached.number(),
@@ -332,6 +354,8 @@ impl Seat {
         // Before it may be woken, so that it is queued ahead of the others.
         thread.serve_until(u64::MAX);
         let result = self.rest(kicks, now, pause, timeout);
+        self.core
+            .store(cpu::this(&InterruptsOff::new()).id, Ordering::Relaxed);
         let now = Instant::now().as_nanos();
         let deadline = self.watch.tell(now);
         self.budget.lock().began = Some(now);
@@ -341,13 +365,13 @@ impl Seat {
                 thread.stop_serving();
                 // A signal's handler is on the clock, too.
                 if error == Errno::EINTR {
-                    look_at(deadline);
+                    LOOKS.look_at(deadline);
                 }
                 Err(error)
             }
             Ok(events) => {
                 thread.serve_until(deadline);
-                look_at(deadline);
+                LOOKS.look_at(deadline);
                 Ok(events)
             }
         }

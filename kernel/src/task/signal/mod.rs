@@ -370,7 +370,15 @@ pub(super) fn choose_again(process: &Process) {
 #[must_use]
 pub fn take(thread: &Thread, wanted: u64) -> Option<SigInfo> {
     let own = thread.signals.pending.take(wanted);
-    own.or_else(|| thread.process().signals().pending.take(wanted))
+    let taken = own.or_else(|| thread.process().signals().pending.take(wanted));
+    if let Some(SigInfo {
+        detail: info::Detail::Timer(timer, overruns, _),
+        ..
+    }) = taken
+    {
+        crate::syscall::timers::note_delivered(thread.process().id(), timer, overruns);
+    }
+    taken
 }
 
 /// Sends a signal to a process, as the kernel does; see [`queue_for_process`].

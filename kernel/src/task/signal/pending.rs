@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use linux_raw_sys::general as linux;
 
 use super::bit;
-use super::info::{SI_TIMER, SigInfo};
+use super::info::{Detail, SI_TIMER, SigInfo};
 use crate::errno::{Errno, Result};
 use crate::sync::IrqLock;
 
@@ -42,6 +42,21 @@ impl Pending {
         has_room
     }
 
+    /// Whether it is of a timer whose signal waits already, which then tells of its expiry too.
+    fn joins(&mut self, info: SigInfo) -> bool {
+        let Detail::Timer(timer, overruns, _) = info.detail else {
+            return false;
+        };
+        let mut waiting = self.queues.get_mut(&info.signal).into_iter().flatten();
+        waiting.any(|waiting| match &mut waiting.detail {
+            Detail::Timer(its, so_far, _) if *its == timer => {
+                *so_far = so_far.saturating_add(overruns).saturating_add(1);
+                true
+            }
+            _ => false,
+        })
+    }
+
     fn pop(&mut self, signal: u32) -> Option<SigInfo> {
         let queue = self.queues.get_mut(&signal)?;
         let info = queue.pop_front();
@@ -75,13 +90,16 @@ impl PendingSet {
     }
 
     /// Adds a signal: a standard one once, a realtime one as often as it comes, while fewer than
-    /// `limit` wait. Beyond it only that there was one is kept (`__send_signal_locked` of Linux).
+    /// `limit` wait; of a timer one, with its overruns (`timer_getoverrun(2)`). Beyond it only that there was one is kept (`__send_signal_locked` of Linux).
     ///
     /// # Errors
     /// `EAGAIN` where that would lose what a program wanted to be queued: a realtime signal that
     /// was not sent by `kill`, nor by a timer.
     pub(super) fn add(&self, info: SigInfo, limit: usize) -> Result<()> {
         let mut pending = self.pending.lock();
+        if pending.joins(info) {
+            return Ok(());
+        }
         let is_standard = info.signal < FIRST_REALTIME;
         if is_standard && self.mask() & bit(info.signal) != 0 {
             return Ok(());

@@ -76,7 +76,12 @@ impl IntervalTimer {
         (setting.time_left(), setting.interval)
     }
 
-    /// Expiries beyond the one that the last signal told of.
+    /// Its signal is delivered, and tells of so many expiries beyond one.
+    pub fn note_delivered(&self, overruns: i32) {
+        self.overruns.store(overruns, Ordering::Relaxed);
+    }
+
+    /// Expiries beyond the one that the last signal that was delivered told of.
     #[must_use]
     pub fn overruns(&self) -> i32 {
         self.overruns.load(Ordering::Relaxed)
@@ -145,9 +150,7 @@ impl Expire for IntervalTimer {
                 (Some(next), missed)
             }
         };
-        self.overruns
-            .store(i32::try_from(missed).unwrap_or(i32::MAX), Ordering::Relaxed);
         self.arm(next);
-        self.send(missed as i32);
+        self.send(i32::try_from(missed).unwrap_or(i32::MAX));
     }
 }

@@ -14,17 +14,16 @@ __all__ = ["Lottery"]
 class Lottery(Policy):
     """Processes hold tickets, and tickets are drawn.
 
-    Every tenth of a second, some hundred at once: what a process has won is its weight until
+    Every half a second, some hundred at once: what a process has won is its weight until
     the next drawing. So shares are chance, and in the long run the tickets' (Waldspurger and
     Weihl, "Lottery Scheduling", OSDI 1994). All tickets lie around a wheel that is turned
     once, under pointers that are evenly apart: each ticket's chance is as if it were turned
     for each, and the long run is there in seconds. Who plays is placed, so that each core
-    has as many tickets, and moves on to the next core at each drawing: what others, this
-    policy among them, take of one core is taken from all players. All others are left to the
-    kernel.
+    has as many tickets; all others are left to the kernel.
     """
 
-    interval = 0.1
+    #: Rarely, for this process takes its time from those on one core.
+    interval = 0.5
     #: Pointers at the wheel: how many tickets are drawn at once.
     draws = 400
 
@@ -35,7 +34,6 @@ class Lottery(Policy):
         self._players: dict[Task, int] = {}
         self._won: dict[Task, int] = {}
         self._places: dict[Task, int] = {}
-        self._drawings = 0
 
     def on_begin(self, task: Task) -> None:
         """Whoever has tickets plays."""
@@ -51,7 +49,6 @@ class Lottery(Policy):
 
     def tick(self) -> None:
         """Turn the wheel, on which nobody has a place for good."""
-        self._drawings += 1
         players = list(self._players)
         self._random.shuffle(players)
         turn = self._random.random()
@@ -73,7 +70,7 @@ class Lottery(Policy):
         return max(1, 200 * self._won.get(task, 1))
 
     def place(self, task: Task, cores: int) -> int | None:
-        """The core with the fewest tickets, those with many first; at each drawing the next."""
+        """The core with the fewest tickets, those with many first."""
         if task not in self._players:
             return None
         if task not in self._places:
@@ -83,4 +80,4 @@ class Lottery(Policy):
                 sums[core] += count
                 self._places[player] = core
             self.update(self._players)
-        return (self._places[task] + self._drawings) % cores
+        return self._places[task]
