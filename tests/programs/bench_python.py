@@ -1,10 +1,10 @@
-"""Time programs of the kind that pyperformance has: bench_python.py FILE SAMPLES NAME=LOOPS...
+"""Time programs of the kind that pyperformance has: bench_python.py FILE SAMPLES NAME=LOOPS[=AS]...
 
 FILE is a `bench_python_*.py` beside this one: a module whose `PROGRAMS` says by name what
 there is. Such a program is a function without arguments that checks its own result against
 a known value, so that a wrong answer is an error and not a figure. LOOPS calls are one
-sample. Prints nanoseconds for a call, a line `NAME VALUE` for each sample; a sample more is
-taken first, which warms up.
+sample. Prints nanoseconds for a call, a line `NAME VALUE` for each sample, or `AS VALUE`; a
+sample more is taken first, which warms up.
 """
 
 import importlib
@@ -30,8 +30,8 @@ def main() -> None:
     file, samples, *wanted = sys.argv[1:]
     programs: dict[str, Callable[[], None]] = importlib.import_module(Path(file).stem).PROGRAMS
     for word in wanted:
-        name, _, loops = word.partition("=")
-        measure(name, programs[name], int(loops), int(samples))
+        name, loops, *printed = word.split("=")
+        measure("".join(printed) or name, programs[name], int(loops), int(samples))
 
 
 main()

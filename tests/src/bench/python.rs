@@ -3,7 +3,8 @@
 //! interpreter: page faults, timer interrupts, translations lost.
 //!
 //! One core: the programs have one thread. Those of a module run in one process, whose start is
-//! not part of their time, and check their own results.
+//! not part of their time, and check their own results. One of them is run before all, too: by
+//! the first interpreter of a machine, whose time is not that of later ones.
 
 use super::Depth;
 use super::case::{Case, Group, Kind, MEMORY, System};
@@ -81,7 +82,17 @@ pub fn cases(samples: u32, unit: Unit) -> Vec<Case> {
             figures,
         )
     };
-    MODULES.iter().map(case).collect()
+    let first = Case::new(
+        format!("python bench_python.py bench_python_numbers.py {samples} fannkuch=1=first"),
+        [Figure::new(
+            "first",
+            "fannkuch, by a machine's first interpreter",
+            unit,
+        )],
+    );
+    std::iter::once(first)
+        .chain(MODULES.iter().map(case))
+        .collect()
 }
 
 fn wall(depth: Depth) -> Group {

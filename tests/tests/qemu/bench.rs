@@ -189,7 +189,7 @@ const PYTHON_COMMANDS: &[(&str, &[(&str, Unit)])] = &[
 
 /// What runs beside CPython on Linux.
 const PEERS: (&str, &[(&str, Unit)]) = (
-    "python bench_peers.py 2 500 1",
+    "python bench_peers.py 1 200 1",
     &[
         ("peer_process", Unit::Nanoseconds),
         ("peer_command", Unit::Nanoseconds),
