@@ -5,14 +5,17 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -130,6 +133,15 @@ static void feed(int *to)
     }
 }
 
+/* The loopback device is there and up on the other kernel. */
+static void have_loopback(void)
+{
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ioctl(any, SIOCSIFFLAGS, &request);
+    close(any);
+}
+
 int main(void)
 {
     int in[2], out[2], err[2], status = 0;
@@ -138,6 +150,7 @@ int main(void)
     mount("devtmpfs", "/dev", "devtmpfs", 0, 0);
     mount("proc", "/proc", "proc", 0, 0);
     mount("sysfs", "/sys", "sysfs", 0, 0);
+    have_loopback();
     signal(SIGPIPE, SIG_IGN);
     line = open("/dev/ttyS0", O_RDWR | O_NOCTTY | O_CLOEXEC);
     tcgetattr(line, &raw);

@@ -19,7 +19,7 @@ use crate::toolchain::Toolchain;
 const TIERS: &[(&str, Duration)] = &[
     ("host", Duration::from_secs(300)),
     ("models", Duration::from_secs(400)),
-    ("qemu", Duration::from_secs(1200)),
+    ("qemu", Duration::from_secs(1500)),
     ("oracle", Duration::from_secs(2100)),
     ("bochs", Duration::from_secs(600)),
     ("seeded", Duration::from_secs(900)),
