@@ -81,7 +81,13 @@ async def descriptors() -> list[object]:
     other.close()
     # The same number again, for something else.
     one, other = socket.socketpair()
-    seen.append(one.fileno() == number)
+    if other.fileno() == number:
+        one, other = other, one
+    elif one.fileno() != number:
+        # Something else had a lesser one.
+        os.dup2(one.fileno(), number)
+        one.close()
+        one = socket.socket(fileno=number)
     loop.add_reader(one, lambda: (seen.append(one.recv(10)), loop.remove_reader(one)))
     other.send(b"more")
     await asyncio.sleep(0.02)
