@@ -8,8 +8,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullLocator
-from results import Cell, Figure, Table
-from style import INK, TIMES, bar, labelled, legend, look, number, scale, size, time
+from results import Figure, Table
+from style import INK, TIMES, bar, joined, labelled, legend, number, scale, size, time
 
 #: What the number is, and the bytes of one where it is a size.
 AXES: dict[str, tuple[str, int | None]] = {
@@ -26,26 +26,6 @@ TITLES = {
     "Roentgen: Channel; Linux: multiprocessing.Pipe",
 }
 _NUMBERED = re.compile(r"(.+)_(\d+)")
-
-
-def _line(axes: Any, points: dict[int, Cell], system: str, factor: int = 1) -> None:
-    """Medians joined, with their ranges."""
-    colour, marker = look(system)
-    places = sorted(points)
-    middles = [points[place].median for place in places]
-    below = [points[place].median - points[place].range[0] for place in places]
-    above = [points[place].range[1] - points[place].median for place in places]
-    axes.errorbar(
-        [place * factor for place in places],
-        middles,
-        yerr=[below, above],
-        color=colour,
-        marker=marker,
-        markersize=6,
-        capsize=3,
-        linewidth=1.6,
-        label=system,
-    )
 
 
 def curves(table: Table) -> Iterator[tuple[str, Any]]:
@@ -65,7 +45,8 @@ def curves(table: Table) -> Iterator[tuple[str, Any]]:
         for system in table.systems:
             points = {at: it.cells[system] for at, it in figures.items() if system in it.cells}
             if points:
-                _line(axes, points, system, unit or 1)
+                places = {at * (unit or 1): cell for at, cell in points.items()}
+                joined(axes, places, system, label=system)
                 values.extend(sample for cell in points.values() for sample in cell.samples)
         if not values:
             plt.close(picture)

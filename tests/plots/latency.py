@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.ticker import PercentFormatter
 from results import Cell, Figure, Table
-from style import TIMES, labelled, legend, look, scale, wrapped
+from style import TIMES, grid_of, joined, labelled, legend, look, scale, wrapped
 
 _PERCENTILE = re.compile(r"(.+)_(?:p(\d+)|(most|max))")
 #: Samples from which on a distribution says more than a median and a range.
@@ -39,19 +39,7 @@ def percentiles(table: Table) -> Iterator[tuple[str, Any]]:
             }
             if not points:
                 continue
-            colour, marker = look(system)
-            middles = [cell.median for cell in points.values()]
-            below = [cell.median - cell.range[0] for cell in points.values()]
-            above = [cell.range[1] - cell.median for cell in points.values()]
-            axes.errorbar(
-                list(points),
-                middles,
-                yerr=[below, above],
-                color=colour,
-                marker=marker,
-                capsize=3,
-                linewidth=1.6,
-            )
+            joined(axes, points, system)
             values.extend(sample for cell in points.values() for sample in cell.samples)
         if not values:
             plt.close(picture)
@@ -77,20 +65,8 @@ def distributions(table: Table) -> Iterator[tuple[str, Any]]:
     ][:MOST_PANELS]
     if not figures or table.kind != "wall time":
         return
-    columns = min(3, len(figures))
-    rows = math.ceil(len(figures) / columns)
-    picture, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(3.5 * columns + 0.6, 2.5 * rows + 0.7),
-        squeeze=False,
-        sharey=True,
-    )
-    for index, axes in enumerate(grid.flat):
-        if index >= len(figures):
-            axes.set_axis_off()
-            continue
-        figure = figures[index]
+    picture, grid = grid_of(figures, 3, (3.5, 2.5), (0.6, 0.7), sharey=True)
+    for axes, figure, is_first in grid:
         values: list[float] = []
         for system in table.systems:
             if system in figure.cells:
@@ -111,7 +87,7 @@ def distributions(table: Table) -> Iterator[tuple[str, Any]]:
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set_title(wrapped(figure.full_label, 40), loc="left", fontsize=9)
         axes.set_xlabel(labelled(figure.full_unit, is_log), fontsize=8)
-        if index % columns == 0:
+        if is_first:
             axes.set_ylabel("samples at most so")
     legend(picture, table.systems, f"all samples: {table.title}")
     yield "distributions", picture

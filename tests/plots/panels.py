@@ -2,13 +2,12 @@
 each figure; of a table with one system, the figures below each other.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import matplotlib.pyplot as plt
 from results import Figure, Table
-from style import INK, bar, labelled, scale, wrapped
+from style import INK, bar, grid_of, labelled, scale, wrapped
 
 #: What goes onto one picture.
 MOST_PANELS = 15
@@ -26,20 +25,11 @@ def panels(table: Table) -> Iterator[Any]:
 
 
 def _grid(table: Table, figures: list[Figure]) -> Any:
-    columns = min(COLUMNS, len(figures))
-    rows = math.ceil(len(figures) / columns)
     height = 0.75 + 0.24 * len(table.systems)
-    picture, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(3.6 * columns + (1.2 if columns < 3 else 0), rows * (height + 0.5) + 0.5),
-        squeeze=False,
-    )
-    for index, axes in enumerate(grid.flat):
-        if index >= len(figures):
-            axes.set_axis_off()
-            continue
-        figure = figures[index]
+    # Where the names of the systems leave the panels little.
+    margin = 1.2 if len(figures) < COLUMNS else 0
+    picture, grid = grid_of(figures, COLUMNS, (3.6, height + 0.5), (margin, 0.5))
+    for axes, figure, is_first in grid:
         values: list[float] = []
         for place, system in enumerate(table.systems):
             if system in figure.cells:
@@ -55,7 +45,6 @@ def _grid(table: Table, figures: list[Figure]) -> Any:
                     style="italic",
                 )
         axes.set_ylim(len(table.systems) - 0.45, -0.55)
-        is_first = index % columns == 0
         axes.set_yticks(range(len(table.systems)), table.systems if is_first else [])
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")

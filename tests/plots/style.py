@@ -2,6 +2,7 @@
 for each system besides, units on axes, and logarithms where a decade or more is spanned.
 """
 
+import math
 import textwrap
 from collections.abc import Iterable
 from typing import Any
@@ -165,6 +166,47 @@ def bar(axes: Any, place: float, cell: Any, system: str, *, is_vertical: bool = 
         linestyle="none",
         zorder=4,
     )
+
+
+def joined(axes: Any, points: dict[float, Any], system: str, **options: Any) -> None:
+    """A system's medians from left to right, joined, with their ranges."""
+    colour, marker = look(system)
+    places = sorted(points)
+    cells = [points[place] for place in places]
+    axes.errorbar(
+        places,
+        [cell.median for cell in cells],
+        yerr=[
+            [cell.median - cell.range[0] for cell in cells],
+            [cell.range[1] - cell.median for cell in cells],
+        ],
+        color=colour,
+        marker=marker,
+        capsize=3,
+        linewidth=1.6,
+        **options,
+    )
+
+
+def grid_of(
+    items: list[Any],
+    columns: int,
+    panel: tuple[float, float],
+    margin: tuple[float, float],
+    **options: Any,
+) -> tuple[Any, list[tuple[Any, Any, bool]]]:
+    """A picture with a panel for each item, at most so many in a row; sizes are in inches.
+
+    Returns it, and of each panel its axes, its item, and whether it is the first of a row.
+    """
+    columns = min(columns, len(items))
+    rows = math.ceil(len(items) / columns)
+    size = (panel[0] * columns + margin[0], panel[1] * rows + margin[1])
+    picture, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+    for axes in grid.flat[len(items) :]:
+        axes.set_axis_off()
+    panels = enumerate(zip(grid.flat, items, strict=False))
+    return picture, [(axes, item, index % columns == 0) for index, (axes, item) in panels]
 
 
 def legend(figure: Any, systems: Iterable[str], title: str | None = None) -> None:

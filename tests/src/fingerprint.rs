@@ -100,7 +100,8 @@ impl ContentKey {
         key
     }
 
-    /// Adds bytes under a name. Lengths go first, so that no two lists of pieces give the same bytes.
+    /// Adds bytes under a name. Lengths go first, so that no two lists of pieces give the same
+    /// bytes.
     pub fn bytes(&mut self, name: &str, content: &[u8]) {
         self.0.update((name.len() as u64).to_le_bytes());
         self.0.update(name);

@@ -88,6 +88,7 @@ async def descriptors() -> list[object]:
         os.dup2(one.fileno(), number)
         one.close()
         one = socket.socket(fileno=number)
+    seen.append(one.fileno() == number)
     loop.add_reader(one, lambda: (seen.append(one.recv(10)), loop.remove_reader(one)))
     other.send(b"more")
     await asyncio.sleep(0.02)

@@ -204,9 +204,19 @@ impl Group {
         }
     }
 
-    /// What only this kernel has, on two cores.
+    /// Cases whose numbers are instructions, on two cores: each figure is the same at every boot,
+    /// and on this kernel and the plain control with nothing but their code different.
     #[must_use]
-    pub fn ours(title: &str, kind: Kind, rounds: usize, case: Case) -> Self {
+    pub fn counted(title: &str, cases: Vec<Case>) -> Self {
+        Self {
+            systems: vec![System::OURS, System::PLAIN],
+            ..Self::ours(title, Kind::Instructions, 1, cases)
+        }
+    }
+
+    /// Cases of this kernel alone, on two cores.
+    #[must_use]
+    pub fn ours(title: &str, kind: Kind, rounds: usize, cases: Vec<Case>) -> Self {
         Self {
             title: title.to_owned(),
             kind,
@@ -215,7 +225,7 @@ impl Group {
             systems: vec![System::OURS],
             rounds,
             first_line: None,
-            cases: vec![case],
+            cases,
         }
     }
 

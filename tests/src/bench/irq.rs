@@ -15,13 +15,13 @@ pub fn groups(depth: Depth) -> Vec<Group> {
             "from an interrupt to its routine, two cores",
             Kind::Wall,
             depth.pick(2, 5),
-            case(samples, Unit::Microseconds),
+            vec![case(samples, Unit::Microseconds)],
         ),
         Group::ours(
             "from an interrupt to its routine, of all cores together",
             Kind::Instructions,
             1,
-            case(samples, Unit::Instructions),
+            vec![case(samples, Unit::Instructions)],
         ),
     ]
 }

@@ -4,7 +4,7 @@
 //! as wall time and once in instructions.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, MEMORY, System};
+use super::case::{Case, Group, System};
 use super::figure::{Figure, Unit};
 
 /// One operation: how it is timed, and how it is counted.
@@ -160,16 +160,11 @@ fn instructions() -> Group {
         let command = operation.counted?;
         Some(operation.case(command, 1, unit))
     };
-    Group {
-        title: "for an operation of the kernel, of all cores together".to_owned(),
-        kind: Kind::Instructions,
-        cores: 2,
-        memory: MEMORY,
-        systems: vec![System::OURS, System::PLAIN],
-        rounds: 1,
-        first_line: None,
-        cases: OPERATIONS.iter().filter_map(case).collect(),
-    }
+    let cases = OPERATIONS.iter().filter_map(case).collect();
+    Group::counted(
+        "for an operation of the kernel, of all cores together",
+        cases,
+    )
 }
 
 #[cfg(test)]

@@ -162,8 +162,13 @@ impl Suite {
         if name == SEED {
             return vec![Self::Tasklets, Self::Reactor, Self::Irq, Self::Policy];
         }
-        let mut all = Self::ALL.into_iter();
-        all.find(|suite| suite.name() == name).into_iter().collect()
+        Self::one_named(name).into_iter().collect()
+    }
+
+    /// The suite of this name.
+    #[must_use]
+    pub fn one_named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|suite| suite.name() == name)
     }
 
     fn groups(self, depth: Depth) -> Vec<Group> {

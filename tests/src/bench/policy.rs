@@ -24,13 +24,13 @@ pub fn groups(depth: Depth) -> Vec<Group> {
             "switches under a policy, two cores",
             Kind::Wall,
             depth.pick(2, 5),
-            case(samples, Unit::Microseconds),
+            vec![case(samples, Unit::Microseconds)],
         ),
         Group::ours(
             "switches under a policy, of all cores together",
             Kind::Instructions,
             1,
-            case(samples, Unit::Instructions),
+            vec![case(samples, Unit::Instructions)],
         ),
     ]
 }

@@ -2,7 +2,7 @@
 //! start of the system, each against what Linux's programs would do instead.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, MEMORY, System};
+use super::case::{Case, Group, MEMORY, System};
 use super::figure::{Figure, Unit};
 use super::start;
 use crate::size::MIB;
@@ -153,35 +153,27 @@ fn memory(depth: Depth) -> Vec<Case> {
 /// The price of a process, whatever the host.
 fn instructions() -> Group {
     let figure = |name: &str, label: &str| Figure::new(name, label, Unit::Instructions);
-    Group {
-        title: "for a process, of all cores together".to_owned(),
-        kind: Kind::Instructions,
-        cores: 2,
-        memory: MEMORY,
-        systems: vec![System::OURS, System::PLAIN],
-        rounds: 1,
-        first_line: None,
-        cases: vec![
-            Case::new(
-                "python bench_process.py spawn 20 1",
-                [
-                    figure(
-                        "python_spawn",
-                        "spawn and join from Python; on Linux os.fork",
-                    )
-                    .at_most(1.0 / 20.0, System::PLAIN),
-                    figure("python_fork", "os.fork and waitpid"),
-                ],
-            ),
-            Case::new(
-                "bench_spawn 1 20 1 cheapest",
-                [figure(
-                    "cheapest_1",
-                    "the same from C with 1 MiB of its own",
-                )],
-            ),
-        ],
-    }
+    let cases = vec![
+        Case::new(
+            "python bench_process.py spawn 20 1",
+            [
+                figure(
+                    "python_spawn",
+                    "spawn and join from Python; on Linux os.fork",
+                )
+                .at_most(1.0 / 20.0, System::PLAIN),
+                figure("python_fork", "os.fork and waitpid"),
+            ],
+        ),
+        Case::new(
+            "bench_spawn 1 20 1 cheapest",
+            [figure(
+                "cheapest_1",
+                "the same from C with 1 MiB of its own",
+            )],
+        ),
+    ];
+    Group::counted("for a process, of all cores together", cases)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! the first interpreter of a machine, whose time is not that of later ones.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, MEMORY, System};
+use super::case::{Case, Group};
 use super::figure::{Figure, Unit};
 
 /// A program: its name, what it is, and how many calls are one sample, so that all samples
@@ -105,15 +105,10 @@ fn wall(depth: Depth) -> Group {
 }
 
 fn instructions() -> Group {
+    let title = "for a Python program, the same interpreter, one core";
     Group {
-        title: "for a Python program, the same interpreter, one core".to_owned(),
-        kind: Kind::Instructions,
         cores: 1,
-        memory: MEMORY,
-        systems: vec![System::OURS, System::PLAIN],
-        rounds: 1,
-        first_line: None,
-        cases: cases(1, Unit::Instructions),
+        ..Group::counted(title, cases(1, Unit::Instructions))
     }
 }
 

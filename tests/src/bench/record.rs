@@ -274,6 +274,20 @@ mod tests {
     use super::super::runner::{Row, Section};
     use serde_json::json;
 
+    /// Two systems, and nothing measured yet.
+    fn section(kind: Kind) -> Section {
+        Section {
+            title: String::new(),
+            kind,
+            systems: vec![System::OURS, System::PLAIN],
+            rounds: 1,
+            rows: Vec::new(),
+            remarks: Vec::new(),
+            seconds: 1.0,
+            hellos: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_figure_keeps_every_sample_in_the_programs_own_unit() {
         let figure = Figure::new("pipe", "a pipe", Unit::Microseconds);
@@ -284,16 +298,7 @@ mod tests {
                 [].into_iter().collect(),
             ],
         };
-        let section = Section {
-            title: String::new(),
-            kind: Kind::Wall,
-            systems: vec![System::OURS, System::PLAIN],
-            rounds: 1,
-            rows: Vec::new(),
-            remarks: Vec::new(),
-            seconds: 1.0,
-            hellos: Vec::new(),
-        };
+        let section = section(Kind::Wall);
         let value = super::figure(&row, &section);
         assert_eq!(value["unit"], "ns");
         assert_eq!(value["systems"]["roentgen"]["samples"][0], 3000.0);
@@ -313,16 +318,7 @@ mod tests {
                 figure: Figure::new("pipe", "a pipe", Unit::Instructions),
                 cells: vec![[10.0].into_iter().collect(), [theirs].into_iter().collect()],
             };
-            let section = Section {
-                title: String::new(),
-                kind: Kind::Instructions,
-                systems: vec![System::OURS, System::PLAIN],
-                rounds: 1,
-                rows: Vec::new(),
-                remarks: Vec::new(),
-                seconds: 1.0,
-                hellos: Vec::new(),
-            };
+            let section = section(Kind::Instructions);
             assert_eq!(super::against(&section, &row)["linux, plain"], verdict);
         }
     }

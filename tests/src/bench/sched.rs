@@ -218,16 +218,7 @@ fn instructions() -> Group {
             Figure::new("steals", "  threads stolen meanwhile, of 64", Unit::Count),
         ],
     ));
-    Group {
-        title: "for an operation, of all cores together".to_owned(),
-        kind: Kind::Instructions,
-        cores: 2,
-        memory: MEMORY,
-        systems: vec![System::OURS, System::PLAIN],
-        rounds: 1,
-        first_line: None,
-        cases,
-    }
+    Group::counted("for an operation, of all cores together", cases)
 }
 
 /// Work on more cores than the host has, on the emulator's clock.

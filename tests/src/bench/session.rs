@@ -97,8 +97,7 @@ fn usable(path: &Path) -> std::io::Result<()> {
 fn suites(asked: &[Suite], older: &[Measured]) -> Result<Vec<Suite>> {
     let mut known = Vec::new();
     for result in older {
-        let suite = Suite::ALL.into_iter().find(|it| it.name() == result.suite);
-        let Some(suite) = suite else {
+        let Some(suite) = Suite::one_named(&result.suite) else {
             return Err(Error::Usage(format!(
                 "{}: of suite {}, which there is not",
                 result.path.display(),

@@ -2,7 +2,7 @@
 //! same interpreter; and 50,000 tasklets that wait in one process.
 
 use super::Depth;
-use super::case::{Case, Group, Kind, MEMORY, System};
+use super::case::{Case, Group, Kind};
 use super::figure::{Figure, Unit};
 use crate::size::MIB;
 
@@ -27,14 +27,13 @@ pub fn groups(depth: Depth) -> Vec<Group> {
     vec![
         Group::wall("tasklets", depth, vec![speed(Unit::Microseconds)]),
         Group {
-            title: "tasklets, of all cores together".to_owned(),
-            kind: Kind::Instructions,
             cores: 1,
-            memory: MEMORY,
-            systems: vec![System::OURS],
-            rounds: 1,
-            first_line: None,
-            cases: vec![speed(Unit::Instructions)],
+            ..Group::ours(
+                "tasklets, of all cores together",
+                Kind::Instructions,
+                1,
+                vec![speed(Unit::Instructions)],
+            )
         },
         Group {
             memory: CROWD_MEMORY,

@@ -54,7 +54,7 @@ pub fn tier() -> Tier {
             ids(&cpython::suite(&["processes"]), 240);
         })
         .test("twisteds_tests_that_pass_on_linux_pass_here", || {
-            ids(&twisted::suite(&["default"]), 650);
+            ids(&twisted::suite(&["default", "partly"]), 650);
         });
     if std::env::var_os(LONG).is_none() {
         return tier;
@@ -63,7 +63,7 @@ pub fn tier() -> Tier {
         ids(&cpython::suite(&["long"]), 1);
     })
     .test("long: twisteds_tests", || {
-        ids(&twisted::suite(&["long"]), 1_650);
+        ids(&twisted::suite(&["default", "long"]), 1_650);
     })
 }
 

@@ -2,7 +2,7 @@
 //! should, here and on Linux. How fast anything is, is not judged here, but for what a few
 //! operations take in instructions, which no host changes.
 
-use tests::bench::case::{Case, Group, Kind, MEMORY, System};
+use tests::bench::case::{Case, Group, Kind};
 use tests::bench::counts::Counts;
 use tests::bench::figure::{Figure, Unit};
 use tests::bench::python;
@@ -221,57 +221,29 @@ pub fn add(tier: Tier) -> Tier {
         }
     })
     .test("bench: every timing program measures here", || {
-        let commands = || COMMANDS.iter().chain(PYTHON_COMMANDS);
-        let group = Group {
-            title: "a few rounds".to_owned(),
-            kind: Kind::Wall,
-            cores: 2,
-            memory: MEMORY,
-            systems: vec![System::OURS],
-            rounds: 1,
-            first_line: None,
-            cases: commands()
-                .map(|(command, figures)| case(command, figures))
-                .collect(),
-        };
-        assert_all_measure(&group);
+        let commands = COMMANDS.iter().chain(PYTHON_COMMANDS);
+        let cases = commands.map(|(command, figures)| case(command, figures));
+        assert_all_measure(cases.collect());
     })
     .test(
         "bench: every program of Python's suites is right and measures here",
         || {
             let mut cases = python::cases(1, Unit::Nanoseconds);
             cases.push(case(PEERS.0, PEERS.1));
-            assert_all_measure(&Group {
-                title: "a few rounds".to_owned(),
-                kind: Kind::Wall,
-                cores: 2,
-                memory: MEMORY,
-                systems: vec![System::OURS],
-                rounds: 1,
-                first_line: None,
-                cases,
-            });
+            assert_all_measure(cases);
         },
     )
     .test(
         "bench: a command that fails is a remark, and the next one runs",
         || {
-            let group = Group {
-                title: "counted".to_owned(),
-                kind: Kind::Instructions,
-                cores: 2,
-                memory: MEMORY,
-                systems: vec![System::OURS],
-                rounds: 2,
-                first_line: None,
-                cases: vec![
-                    case("bench_start nothing", &[]),
-                    case(
-                        "bench_start getppid 100 1",
-                        &[("getppid", Unit::Instructions)],
-                    ),
-                ],
-            };
+            let cases = vec![
+                case("bench_start nothing", &[]),
+                case(
+                    "bench_start getppid 100 1",
+                    &[("getppid", Unit::Instructions)],
+                ),
+            ];
+            let group = Group::ours("counted", Kind::Instructions, 2, cases);
             let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
             assert_eq!(
                 section.remarks,
@@ -300,9 +272,10 @@ pub fn add(tier: Tier) -> Tier {
     )
 }
 
-/// Boots a group, whose commands must all end well and print all of their figures.
-fn assert_all_measure(group: &Group) {
-    let section = Runner::new(false).unwrap().measure(group, |_| ()).unwrap();
+/// Boots a machine, in which all commands must end well and print all of their figures.
+fn assert_all_measure(cases: Vec<Case>) {
+    let group = Group::ours("a few rounds", Kind::Wall, 1, cases);
+    let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
     assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
     for row in &section.rows {
         let (name, samples) = (&row.figure.name, &row.cells[0]);

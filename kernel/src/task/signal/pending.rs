@@ -90,7 +90,8 @@ impl PendingSet {
     }
 
     /// Adds a signal: a standard one once, a realtime one as often as it comes, while fewer than
-    /// `limit` wait; of a timer one, with its overruns (`timer_getoverrun(2)`). Beyond it only that there was one is kept (`__send_signal_locked` of Linux).
+    /// `limit` wait; of a timer one, with its overruns (`timer_getoverrun(2)`). Beyond the limit
+    /// only that there was one is kept (`__send_signal_locked` of Linux).
     ///
     /// # Errors
     /// `EAGAIN` where that would lose what a program wanted to be queued: a realtime signal that
