@@ -94,11 +94,12 @@ impl TerminalFile {
     fn wait(&self, file: &OpenFile, deadline: Option<Instant>) -> Result<Option<()>> {
         let terminal = &self.terminal;
         let ready = || {
+            // Asked before the input: what was typed last comes before the end.
+            let has_end = terminal.is_hung_up() || terminal.has_input_ended.load(Ordering::SeqCst);
             let has_input = terminal.state.lock().discipline.is_readable(1);
             match has_input {
                 true => Some(Ok(Some(()))),
-                false if terminal.is_hung_up() => Some(Ok(None)),
-                false if terminal.has_input_ended.load(Ordering::SeqCst) => Some(Ok(None)),
+                false if has_end => Some(Ok(None)),
                 false => None,
             }
         };
