@@ -1,9 +1,12 @@
 //! The test of the tests: a kernel with a bug put in on purpose, and the test that finds
 //! it. Crate `bugs` has the bugs; here is who catches which.
 
+use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::build::{cargo, kernel};
 use crate::error::{Error, Result};
@@ -78,7 +81,30 @@ fn passes(kernel: &Path, words: &str, test: &str) -> Result<bool> {
     Ok(output.status.success())
 }
 
-/// Tier `seeded`: each catcher passes without a bug, and fails with its own.
+/// What became of a bug.
+struct Trial {
+    bug: &'static str,
+    test: &'static str,
+    is_caught: bool,
+    took: Duration,
+}
+
+/// The trials as a table.
+fn table(trials: &[Trial]) -> String {
+    let mut text = format!("{:<20}  {:<28}  {:>6}  {:>6}\n", "bug", "test", "caught", "s");
+    for trial in trials {
+        let caught = if trial.is_caught { "yes" } else { "NO" };
+        let seconds = trial.took.as_secs_f64();
+        let (bug, test) = (trial.bug, trial.test);
+        let _ = writeln!(text, "{bug:<20}  {test:<28}  {caught:>6}  {seconds:>6.1}");
+    }
+    let caught = trials.iter().filter(|trial| trial.is_caught).count();
+    let _ = writeln!(text, "{caught} of {} seeded bugs caught", trials.len());
+    text
+}
+
+/// Tier `seeded`: each catcher passes without a bug, and fails with its own. A table of the
+/// bugs and of what caught them is printed at the end.
 #[must_use]
 pub fn tier() -> Tier {
     let mut tier = Tier::new("seeded");
@@ -94,17 +120,49 @@ pub fn tier() -> Tier {
             assert!(judge(String::new(), test).unwrap());
         });
     }
+    let trials = Rc::new(RefCell::new(Vec::new()));
     for (bug, test) in CATCHERS.iter().copied() {
+        let trials = trials.clone();
         tier = tier.test(format!("seeded: {bug} is caught by {test}"), move || {
-            assert!(!judge(format!("bug={bug}"), test).unwrap(), "it passes");
+            let begun = Instant::now();
+            let is_caught = !judge(format!("bug={bug}"), test).unwrap();
+            trials.borrow_mut().push(Trial {
+                bug,
+                test,
+                is_caught,
+                took: begun.elapsed(),
+            });
+            assert!(is_caught, "it passes");
         });
     }
-    tier
+    tier.closing(move || print!("\n{}", table(&trials.borrow())))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::CATCHERS;
+    use super::{CATCHERS, Duration, Trial, table};
+
+    #[test]
+    fn the_table_counts_what_was_caught() {
+        let trial = |bug, is_caught| Trial {
+            bug,
+            test: "programs: pipes",
+            is_caught,
+            took: Duration::from_millis(1500),
+        };
+        let text = table(&[trial("silent-pipe", true), trial("late-timer", false)]);
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<String> = text.lines().map(words).collect();
+        assert_eq!(
+            lines,
+            [
+                "bug test caught s",
+                "silent-pipe programs: pipes yes 1.5",
+                "late-timer programs: pipes NO 1.5",
+                "1 of 2 seeded bugs caught",
+            ]
+        );
+    }
 
     #[test]
     fn every_bug_has_a_test_that_catches_it() {

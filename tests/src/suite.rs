@@ -38,6 +38,7 @@ pub struct Tier {
     name: &'static str,
     second_tries: usize,
     tests: Vec<(String, Body)>,
+    closing: Option<Body>,
 }
 
 impl Tier {
@@ -48,6 +49,7 @@ impl Tier {
             name,
             second_tries: 0,
             tests: Vec::new(),
+            closing: None,
         }
     }
 
@@ -63,6 +65,13 @@ impl Tier {
     #[must_use]
     pub fn test(mut self, name: impl Into<String>, body: impl Fn() + 'static) -> Self {
         self.tests.push((name.into(), Box::new(body)));
+        self
+    }
+
+    /// Has something printed when the tests are through.
+    #[must_use]
+    pub fn closing(mut self, body: impl Fn() + 'static) -> Self {
+        self.closing = Some(Box::new(body));
         self
     }
 
@@ -107,6 +116,9 @@ impl Tier {
             }
         }
         let spent = started.elapsed();
+        if let Some(closing) = &self.closing {
+            closing();
+        }
         let budget = budget(self.name);
         println!(
             "tier {}: {:.0} s of {} s",

@@ -16,7 +16,7 @@ use crate::project;
 use crate::toolchain::Toolchain;
 
 /// The targets, as `tests/fuzz` names them.
-pub const TARGETS: [&str; 9] = [
+pub const TARGETS: [&str; 11] = [
     "elf",
     "cpio",
     "acpi",
@@ -26,6 +26,8 @@ pub const TARGETS: [&str; 9] = [
     "terminal",
     "frames",
     "netlink",
+    "channel",
+    "policy",
 ];
 /// How the code is instrumented: as libFuzzer wants it.
 const FLAGS: &[&str] = &[

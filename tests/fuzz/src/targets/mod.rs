@@ -1,9 +1,11 @@
 //! The targets: what is parsed, what must hold of the result, and sound inputs to begin with.
 
 mod archive;
+mod channel;
 mod firmware;
 mod frames;
 mod network;
+mod policy;
 mod program;
 mod template;
 mod terminal;
@@ -65,5 +67,15 @@ pub const ALL: &[Target] = &[
         name: "netlink",
         run: network::run,
         seeds: network::seeds,
+    },
+    Target {
+        name: "channel",
+        run: channel::run,
+        seeds: channel::seeds,
+    },
+    Target {
+        name: "policy",
+        run: policy::run,
+        seeds: policy::seeds,
     },
 ];
