@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use rustix::fs::{FlockOperation, flock};
+
 use crate::build::kernel;
 use crate::error::{Error, Result};
 use crate::packages::{self, Need};
@@ -100,7 +102,15 @@ pub fn python_tools(name: &str, packages: &[&str]) -> Result<PathBuf> {
     let place = project::target().join(name);
     let stamp = place.join("tools");
     let wanted = packages.join("\n");
-    if std::fs::read_to_string(&stamp).is_ok_and(|old| old == wanted) {
+    let is_there = || std::fs::read_to_string(&stamp).is_ok_and(|old| old == wanted);
+    if is_there() {
+        return Ok(place);
+    }
+    // One at a time; whoever waited finds what it wants.
+    let path = place.with_extension("lock");
+    let lock = std::fs::File::create(&path).map_err(Error::file(&path))?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(Error::file(&path))?;
+    if is_there() {
         return Ok(place);
     }
     eprintln!("roentgen: fetching {}", packages.join(" and "));
@@ -112,7 +122,7 @@ pub fn python_tools(name: &str, packages: &[&str]) -> Result<PathBuf> {
         .args(["install", "--quiet", "--disable-pip-version-check"])
         .args(packages);
     run("fetching the Python tools", &mut install)?;
-    std::fs::write(&stamp, wanted).map_err(Error::file(&stamp))?;
+    std::fs::write(&stamp, &wanted).map_err(Error::file(&stamp))?;
     Ok(place)
 }
 

@@ -91,7 +91,10 @@ struct Trial {
 
 /// The trials as a table.
 fn table(trials: &[Trial]) -> String {
-    let mut text = format!("{:<20}  {:<28}  {:>6}  {:>6}\n", "bug", "test", "caught", "s");
+    let mut text = format!(
+        "{:<20}  {:<28}  {:>6}  {:>6}\n",
+        "bug", "test", "caught", "s"
+    );
     for trial in trials {
         let caught = if trial.is_caught { "yes" } else { "NO" };
         let seconds = trial.took.as_secs_f64();

@@ -23,7 +23,9 @@ pub fn run(bytes: &[u8]) {
             sends: step & 0x80 != 0,
             receives: step & 0x40 != 0,
         };
-        let end = ends.get(usize::from(step >> 3) % ends.len().max(1)).copied();
+        let end = ends
+            .get(usize::from(step >> 3) % ends.len().max(1))
+            .copied();
         match (step & 7, end) {
             (0, _) if ends.len() < 8 && (rights.sends || rights.receives) => {
                 state.join(rights);

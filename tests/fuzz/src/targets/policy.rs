@@ -70,7 +70,11 @@ fn ask(policy: &Attached<&Shared>, ticket: Ticket) {
         return;
     };
     assert!(ticket.tag != 0 && policy.fault().is_none());
-    assert!(decision.weight.is_none_or(|weight| (1..=HEAVIEST).contains(&weight)));
+    assert!(
+        decision
+            .weight
+            .is_none_or(|weight| (1..=HEAVIEST).contains(&weight))
+    );
     let slices = SHORTEST_SLICE..=LONGEST_SLICE;
     assert!(decision.slice.is_none_or(|slice| slices.contains(&slice)));
     assert!(decision.place.is_none_or(|place| place < CORES));
@@ -95,6 +99,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
         step(3, 3, second.encode()),
         step(5, 0, 0),
     ];
-    steps.extend([step(6, 3, 5 << 48), step(6, 3, 5 << 48), step(1, 0, 2), step(4, 3, 5 << 48)]);
+    steps.extend([
+        step(6, 3, 5 << 48),
+        step(6, 3, 5 << 48),
+        step(1, 0, 2),
+        step(4, 3, 5 << 48),
+    ]);
     vec![steps.concat()]
 }
