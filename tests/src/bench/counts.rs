@@ -141,7 +141,7 @@ impl Counts {
         let mut counts = self.counts.clone();
         counts.iter_mut().for_each(|count| count.median = f64::NAN);
         for (suite, group) in self.groups() {
-            let section = runner.measure(&group, &progress)?;
+            let section = runner.measure(&group, None, &progress)?;
             for remark in &section.remarks {
                 progress(remark);
             }

@@ -29,6 +29,7 @@ pub mod irq;
 pub mod kernel;
 pub mod measured;
 pub mod noise;
+pub mod pace;
 pub mod pcid;
 pub mod peers;
 pub mod plots;
@@ -47,10 +48,12 @@ pub mod tasklets;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use crate::error::Result;
 use crate::packages::{self, Need};
 use case::{Group, Kernel, Kind};
+use pace::Pace;
 use runner::Runner;
 use session::Session;
 
@@ -221,8 +224,11 @@ pub fn run(request: &Request) -> Result<ExitCode> {
     packages::require(&[Need::Build, Need::Qemu, Need::Test])?;
     let mut is_complete = true;
     let mut trouble = None;
-    for suite in session.suites.clone() {
-        match measure(suite, request, &mut session) {
+    let suites = session.suites.clone();
+    let pace = Pace::begin(request.depth, suites.len());
+    for (done, suite) in suites.into_iter().enumerate() {
+        let until = pace.map(|pace| pace.end(done));
+        match measure(suite, request, until, &mut session) {
             Ok(is_whole) => is_complete &= is_whole,
             Err(error) => {
                 trouble = Some(error);
@@ -238,8 +244,13 @@ pub fn run(request: &Request) -> Result<ExitCode> {
     }
 }
 
-/// Measures one suite; whether all of it was.
-fn measure(suite: Suite, request: &Request, session: &mut Session) -> Result<bool> {
+/// Measures one suite; whether all of it was. Rounds beyond the first end by `until`.
+fn measure(
+    suite: Suite,
+    request: &Request,
+    until: Option<Instant>,
+    session: &mut Session,
+) -> Result<bool> {
     let with_linux = request
         .with_linux
         .unwrap_or_else(|| suite.has_linux_by_default());
@@ -263,7 +274,7 @@ fn measure(suite: Suite, request: &Request, session: &mut Session) -> Result<boo
     let mut sections: Vec<runner::Section> = Vec::new();
     for group in &groups {
         let progress = |text: &str| eprintln!("bench: {}, {text}", suite.name());
-        let section = runner.measure(group, progress)?;
+        let section = runner.measure(group, until, progress)?;
         record.add(group, &section);
         match sections.last_mut() {
             Some(last) if last.title == section.title => last.extend(section),

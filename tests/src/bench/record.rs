@@ -67,7 +67,7 @@ impl Record {
             "kind": group.kind.name(),
             "cores": group.cores,
             "memory": group.memory,
-            "rounds": group.rounds,
+            "rounds": section.rounds,
             "seconds": section.seconds,
             "commands": group.cases.iter().map(|case| &case.command).collect::<Vec<_>>(),
             "order": group.systems.iter().map(|system| system.name).collect::<Vec<_>>(),

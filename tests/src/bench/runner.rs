@@ -42,7 +42,7 @@ pub struct Section {
     pub kind: Kind,
     /// The group's systems.
     pub systems: Vec<System>,
-    /// How often each was booted.
+    /// How often each was booted: the group's rounds, or as many as there was time for.
     pub rounds: usize,
     /// The figures.
     pub rows: Vec<Row>,
@@ -150,15 +150,22 @@ impl Runner {
             .map(|(_, control)| control)
     }
 
-    /// Boots all systems of a group, round after round; says before each what comes.
+    /// Boots all systems of a group, round after round; says before each what comes. After
+    /// the first, a round is begun only where one as long as the last ends by `until`.
     ///
     /// # Errors
     /// Where a program does not compile, or a machine does not start. What goes wrong in
     /// a machine is a remark.
-    pub fn measure(&self, group: &Group, progress: impl Fn(&str)) -> Result<Section> {
+    pub fn measure(
+        &self,
+        group: &Group,
+        until: Option<Instant>,
+        progress: impl Fn(&str),
+    ) -> Result<Section> {
         let begun = Instant::now();
         let mut section = Section::new(group);
         for round in 1..=group.rounds {
+            let round_begun = Instant::now();
             for (index, system) in group.systems.iter().enumerate() {
                 progress(&format!(
                     "{}, {} core(s), round {round} of {}: {}",
@@ -185,6 +192,11 @@ impl Runner {
                 if let Some(text) = trouble(&output) {
                     section.remark(format!("{}: {text}", system.name));
                 }
+            }
+            section.rounds = round;
+            let now = Instant::now();
+            if until.is_some_and(|until| now + (now - round_begun) > until) {
+                break;
             }
         }
         section.seconds = begun.elapsed().as_secs_f64();

@@ -10,13 +10,14 @@ use super::figure::{Figure, Unit};
 pub fn groups(depth: Depth) -> Vec<Group> {
     let mut groups = vec![wall(depth), instructions()];
     groups.extend(virtual_speed_up(depth));
-    groups.push(spaces());
+    groups.push(spaces(depth));
     groups
 }
 
 /// How many address-space loads keep the TLB, on a CPU that has PCID.
-fn spaces() -> Group {
-    let label = "loads that keep the TLB, 1000 processes on a core";
+fn spaces(depth: Depth) -> Group {
+    let (processes, loads) = depth.pick((200, 2_000), (1_000, 10_000));
+    let label = format!("loads that keep the TLB, {processes} processes on a core");
     let kept = Figure::new("spaces_kept", label, Unit::Efficiency).at_least(0.99);
     Group {
         title: "switches of address spaces".to_owned(),
@@ -26,7 +27,10 @@ fn spaces() -> Group {
         systems: vec![System::OURS],
         rounds: 1,
         first_line: None,
-        cases: vec![Case::new("bench_work spaces 1000 10000", [kept])],
+        cases: vec![Case::new(
+            format!("bench_work spaces {processes} {loads}"),
+            [kept],
+        )],
     }
 }
 
@@ -223,7 +227,7 @@ fn instructions() -> Group {
 
 /// Work on more cores than the host has, on the emulator's clock.
 fn virtual_speed_up(depth: Depth) -> Vec<Group> {
-    let cores: &[u32] = depth.pick(&[4, 16], &[1, 2, 4, 8, 16]);
+    let cores: &[u32] = depth.pick(&[4], &[1, 2, 4, 8, 16]);
     // An interpreter's start alone takes minutes there.
     let with_python: &[u32] = depth.pick(&[], &[2, 4, 8, 16]);
     let native = |cores: u32| {

@@ -244,7 +244,10 @@ pub fn add(tier: Tier) -> Tier {
                 ),
             ];
             let group = Group::ours("counted", Kind::Instructions, 2, cases);
-            let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
+            let section = Runner::new(false)
+                .unwrap()
+                .measure(&group, None, |_| ())
+                .unwrap();
             assert_eq!(
                 section.remarks,
                 ["roentgen: status 2 /bin/bench_start nothing"]
@@ -275,7 +278,10 @@ pub fn add(tier: Tier) -> Tier {
 /// Boots a machine, in which all commands must end well and print all of their figures.
 fn assert_all_measure(cases: Vec<Case>) {
     let group = Group::ours("a few rounds", Kind::Wall, 1, cases);
-    let section = Runner::new(false).unwrap().measure(&group, |_| ()).unwrap();
+    let section = Runner::new(false)
+        .unwrap()
+        .measure(&group, None, |_| ())
+        .unwrap();
     assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
     for row in &section.rows {
         let (name, samples) = (&row.figure.name, &row.cells[0]);
