@@ -2,14 +2,15 @@
 //!
 //! Every group has its first round. A further one is begun while the suite's share of the
 //! time lasts for another that takes as long as the last; what a suite leaves over is the
-//! next one's. So all suites end in about [`QUICK`] where their first rounds fit into it.
+//! next one's.
 
 use std::time::{Duration, Instant};
 
 use super::Depth;
 
-/// What a quick run of all suites is to take, beside what is built and drawn.
-const QUICK: Duration = Duration::from_secs(12 * 60);
+/// When a quick run of all suites begins no more rounds but the first ones, which may take a
+/// quarter of an hour by themselves.
+const QUICK: Duration = Duration::from_secs(8 * 60);
 
 /// When further rounds have to end.
 #[derive(Clone, Copy, Debug)]

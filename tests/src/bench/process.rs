@@ -72,7 +72,7 @@ fn making(depth: Depth) -> Vec<Case> {
 
 /// The same at heaps of several sizes.
 fn heaps(depth: Depth) -> Vec<Case> {
-    let samples = depth.pick(3, 10);
+    let (count, samples) = depth.pick((4, 3), (10, 10));
     let words = HEAPS.map(|heap| heap.to_string()).join(" ");
     let at = |heap: u32| {
         Figure::new(
@@ -84,7 +84,7 @@ fn heaps(depth: Depth) -> Vec<Case> {
     let growth =
         Figure::new("heap_growth", "  at 512 MiB over at 8 MiB", Unit::Ratio).at_most_itself(1.2);
     vec![Case::new(
-        format!("python bench_process.py heap 10 {samples} {words}"),
+        format!("python bench_process.py heap {count} {samples} {words}"),
         HEAPS.into_iter().map(at).chain([growth]),
     )]
 }
@@ -94,7 +94,7 @@ fn messages(depth: Depth) -> Vec<Case> {
     let step = depth.pick(16, 4);
     let sizes = std::iter::successors(Some(SMALL), |size| Some(size * step));
     // The control takes seconds for the largest: more of them come from more rounds.
-    let samples = 3;
+    let samples = depth.pick(2, 3);
     let case = |size: u64| {
         let figure = Figure::new(
             format!("message_{size}"),
@@ -130,7 +130,7 @@ fn bytes(size: u64) -> String {
 }
 
 fn memory(depth: Depth) -> Vec<Case> {
-    let count = depth.pick(400, 10_000);
+    let count = depth.pick(200, 10_000);
     let figure = |name: &str, label: &str, most: u64| {
         let figure = Figure::new(name, label, Unit::Kibibytes);
         figure.at_most_itself((most * 1024) as f64)

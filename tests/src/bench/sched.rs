@@ -36,7 +36,12 @@ fn spaces(depth: Depth) -> Group {
 
 /// On two cores of the host, one for each virtual one.
 fn wall(depth: Depth) -> Group {
-    use Unit::{Efficiency, Microseconds};
+    use Unit::Microseconds;
+    let (loops, samples) = depth.pick((100_000, 3), (200_000, 5));
+    let efficiency = |command: String, name: &str, label: &str| {
+        let figure = Figure::new(name, label, Unit::Efficiency);
+        Case::new(command, [figure.at_least_part(1.0, System::PLAIN)])
+    };
     let cases = vec![
         Case::new(
             "bench_switch pipe across 3000 5",
@@ -121,42 +126,30 @@ fn wall(depth: Depth) -> Group {
                 Microseconds,
             )],
         ),
-        Case::new(
-            "bench_work even 2 10000 5",
-            [
-                Figure::new("even_2", "two processes, efficiency", Efficiency)
-                    .at_least_part(1.0, System::PLAIN),
-            ],
+        efficiency(
+            format!("bench_work even 2 10000 {samples}"),
+            "even_2",
+            "two processes, efficiency",
         ),
-        Case::new(
-            "bench_work even 4 10000 5",
-            [
-                Figure::new("even_4", "four processes, efficiency", Efficiency)
-                    .at_least_part(1.0, System::PLAIN),
-            ],
+        efficiency(
+            format!("bench_work even 4 10000 {samples}"),
+            "even_4",
+            "four processes, efficiency",
         ),
-        Case::new(
-            "python bench_scaling.py processes 2 200000 5",
-            [
-                Figure::new("python_processes_2", "  two Python processes", Efficiency)
-                    .at_least_part(1.0, System::PLAIN),
-            ],
+        efficiency(
+            format!("python bench_scaling.py processes 2 {loops} {samples}"),
+            "python_processes_2",
+            "  two Python processes",
         ),
-        Case::new(
-            "python bench_scaling.py processes 4 200000 5",
-            [
-                Figure::new("python_processes_4", "  four Python processes", Efficiency)
-                    .at_least_part(1.0, System::PLAIN),
-            ],
+        efficiency(
+            format!("python bench_scaling.py processes 4 {loops} {samples}"),
+            "python_processes_4",
+            "  four Python processes",
         ),
-        Case::new(
-            "python bench_scaling.py threads 2 200000 5",
-            [Figure::new(
-                "python_threads_2",
-                "  two threads of one Python process",
-                Efficiency,
-            )
-            .at_least_part(1.0, System::PLAIN)],
+        efficiency(
+            format!("python bench_scaling.py threads 2 {loops} {samples}"),
+            "python_threads_2",
+            "  two threads of one Python process",
         ),
     ];
     Group::wall("two cores", depth, cases)
