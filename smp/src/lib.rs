@@ -10,7 +10,6 @@
 //! | [`bringup`] | INIT-SIPI-SIPI for all cores at once, with a report |
 //! | [`clock`] | time-stamp counter calibration, tick conversion, warp check |
 //! | [`pcid`] | which address spaces a core's TLB remembers, and how one is entered |
-//! | [`reload`] | when an emulator's TLB gets a chance to grow |
 //! | [`shootdown`] | making other cores forget what was taken away |
 //! | [`addresses`] | kernel addresses, used again only when all cores have forgotten them |
 //!
@@ -37,8 +36,6 @@ pub mod line;
 pub mod madt;
 #[forbid(unsafe_code)]
 pub mod pcid;
-#[forbid(unsafe_code)]
-pub mod reload;
 #[forbid(unsafe_code)]
 pub mod shootdown;
 mod sync;

@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* linux/futex.h, which musl does not have. */
@@ -130,20 +129,6 @@ static void ring(void)
     printf("%d processes, %d rounds, %d wrong\n", processes, rounds, wrong);
 }
 
-/* -- a space that has its core for itself, for 300 ms */
-
-static void alone(void)
-{
-    long loads = counter("space_loads_again");
-    struct timespec begin, now;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
-    do
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 < 300);
-    if (read_counters())
-        printf("alone_loads_again %ld\n", counter("space_loads_again") - loads);
-}
-
 /* -- a space that is changed while one of its threads runs on another core, or has run */
 
 static _Atomic uint32_t asleep, awake, spinning, stop;
@@ -204,8 +189,6 @@ int main(int count, char **arguments)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     stay_on(0);
     ring();
-    if (read_counters())
-        alone();
     fflush(stdout);
     for (int i = 0; i < dead; i++) {
         pid_t pid = fork();

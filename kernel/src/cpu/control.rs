@@ -186,15 +186,6 @@ fn loaded_root() -> u64 {
     value
 }
 
-/// Loads again what is loaded. Where this core tags its TLB nothing is flushed.
-pub fn reload_root() {
-    let keep = if uses_pcids() { CR3_KEEP } else { 0 };
-    // SAFETY: the table and its PCID stay what they are, and so does what the TLB has of it.
-    unsafe {
-        core::arch::asm!("mov cr3, {}", in(reg) loaded_root() | keep, options(nostack, preserves_flags));
-    }
-}
-
 /// Flushes all that this core's TLB has of the loaded space, but for what is global.
 pub fn flush_space() {
     let loaded = loaded_root();

@@ -8,7 +8,7 @@ use smp::apic::{LocalApic, Timer, Vectors};
 
 use super::{Core, this};
 use crate::devices::lines;
-use crate::memory::{heap, loaded, tlb};
+use crate::memory::{heap, tlb};
 use crate::sync::{InterruptsOff, IrqLock};
 use crate::task::{check, outside};
 use crate::time::{self, Instant};
@@ -141,7 +141,6 @@ pub fn arm_timer(off: &InterruptsOff) {
         core.scheduler.cpu_timer_look(off),
         lines::next_look(core.id),
         outside::next_look(core.id),
-        loaded::next_look(off),
     ];
     if let Some(deadline) = next.into_iter().flatten().min() {
         arm_timer_for(deadline, off);
@@ -210,7 +209,6 @@ pub(super) fn handle(vector: u8) {
             lines::look(core.id);
             outside::look(core.id);
             core.scheduler.tick(&off);
-            loaded::look(&off);
             arm_timer(&off);
         }
         WAKE => {

@@ -10,16 +10,12 @@
 use core::cell::UnsafeCell;
 use std::sync::Arc;
 
-use smp::clock::HardwareCpuId;
 use smp::pcid::{CoreSpaces, Slots};
-use smp::reload::{self, Reloads};
-use spin::Once;
 
 use super::space::AddressSpace;
 use super::{kernel_map, tlb};
-use crate::cpu::{self, control, interrupts};
+use crate::cpu::{self, control};
 use crate::sync::InterruptsOff;
-use crate::time::Instant;
 
 crate::counters! {
     /// Loads of another address space.
@@ -28,8 +24,6 @@ crate::counters! {
     static LOADS_KEPT = "space_loads_kept";
     /// Loads of the kernel's own table, on the way to idling or at a process's end.
     static KERNEL_LOADS = "kernel_table_loads";
-    /// Loads of the space that was loaded already ([`smp::reload`]).
-    static LOADS_AGAIN = "space_loads_again";
 }
 
 /// What one core's CR3 holds, and its TLB.
@@ -39,7 +33,6 @@ struct Own {
     /// None: the kernel's own table. Kept alive while loaded.
     space: Option<Arc<AddressSpace>>,
     view: CoreSpaces,
-    reloads: Reloads,
 }
 
 impl LoadedSpace {
@@ -49,7 +42,6 @@ impl LoadedSpace {
         Self(UnsafeCell::new(Own {
             space: None,
             view: CoreSpaces::new(id, Slots::untagged()),
-            reloads: Reloads::default(),
         }))
     }
 
@@ -86,7 +78,6 @@ pub fn load(space: &Arc<AddressSpace>, off: &InterruptsOff) {
         let Own {
             space: loaded,
             view,
-            reloads,
         } = core.loaded_space.own(off);
         if loaded
             .as_ref()
@@ -110,14 +101,8 @@ pub fn load(space: &Arc<AddressSpace>, off: &InterruptsOff) {
         core.tlb.note_load(flushed, view.slots().in_use());
         core.tlb
             .show_running(space.id(), view.loaded_generation().unwrap_or(0));
-        if wants_reloads() {
-            reloads.loaded(Instant::now().as_nanos());
-        }
         previous
     };
-    if let Some(next) = next_look(off) {
-        interrupts::arm_timer_for(next, off);
-    }
     drop(previous);
 }
 
@@ -132,12 +117,10 @@ pub fn leave() {
         let Own {
             space: loaded,
             view,
-            reloads,
         } = core.loaded_space.own(&off);
         let Some(space) = loaded.take() else {
             return;
         };
-        reloads.left();
         core.tlb.show_running(0, 0);
         let is_kept = view.slots().is_tagged();
         view.leave(space.translations(), || {
@@ -158,32 +141,10 @@ pub(super) fn catch_up(off: &InterruptsOff) {
     let Own {
         space: loaded,
         view,
-        ..
     } = core.loaded_space.own(off);
     if let Some(space) = loaded {
         view.catch_up(space.translations(), tlb::flush_here);
         core.tlb
             .show_running(space.id(), view.loaded_generation().unwrap_or(0));
-    }
-}
-
-/// Whether this machine wants spaces loaded again.
-fn wants_reloads() -> bool {
-    static WANTS: Once<bool> = Once::new();
-    *WANTS.call_once(|| reload::is_wanted(&HardwareCpuId))
-}
-
-/// When this core is to [`look`], if it runs a space that is to be loaded again.
-pub fn next_look(off: &InterruptsOff) -> Option<Instant> {
-    let next = cpu::this(off).loaded_space.own(off).reloads.next();
-    next.map(Instant::from_nanos)
-}
-
-/// Loads the loaded space again if it is time to.
-pub fn look(off: &InterruptsOff) {
-    let own = cpu::this(off).loaded_space.own(off);
-    if own.reloads.is_due(Instant::now().as_nanos()) {
-        control::reload_root();
-        LOADS_AGAIN.add(1);
     }
 }

@@ -42,10 +42,8 @@ pub enum ClaimSource {
     NominalFrequency,
 }
 
-/// In ECX of leaf 1.
-pub(crate) const HYPERVISOR_PRESENT: u32 = 1 << 31;
-/// The hypervisor's first leaf: its highest one, and its name.
-pub(crate) const HYPERVISOR_BASE: u32 = 0x4000_0000;
+const HYPERVISOR_PRESENT: u32 = 1 << 31;
+const HYPERVISOR_BASE: u32 = 0x4000_0000;
 const HYPERVISOR_TIMING: u32 = 0x4000_0010;
 const HYPERVISOR_LAST: u32 = 0x4000_00FF;
 

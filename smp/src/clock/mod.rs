@@ -21,7 +21,6 @@ pub use calibrate::{
     CalibrationError, CountdownTimer, Plan, Reference, calibrate_countdown, calibrate_tsc,
 };
 pub use cpuid::{Claim, ClaimSource, CpuId, HardwareCpuId, claimed_tsc, has_invariant_tsc};
-pub(crate) use cpuid::{HYPERVISOR_BASE, HYPERVISOR_PRESENT};
 pub use reference::{Hpet, HpetError, Pit, PmTimerReference};
 pub use scale::Scale;
 pub use warp::{WarpCheck, WarpVerdict};
