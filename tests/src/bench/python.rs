@@ -4,7 +4,7 @@
 //!
 //! One core: the programs have one thread. Those of a module run in one process, whose start is
 //! not part of their time, and check their own results. One of them is run before all, too: by
-//! the first interpreter of a machine, whose time is not that of later ones.
+//! the first interpreter of a machine, to be held against a later one.
 
 use super::Depth;
 use super::case::{Case, Group};

@@ -85,7 +85,7 @@ const STORMS: &[(&str, f64, &str, &[&str])] = &[
     ),
     (
         "keys",
-        0.003,
+        0.018,
         "a terminal outlives random bytes and keys",
         &["interrupted", "quit", "stopped", "ends_of_file"],
     ),
