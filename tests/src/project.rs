@@ -1,8 +1,11 @@
 //! Where the checkout is and where things in it go. Nothing here touches the disk,
-//! but for making directories.
+//! but for making directories and lock files.
 
 use std::env;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{Error, Result};
 
@@ -45,4 +48,15 @@ pub fn cache() -> Option<PathBuf> {
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
         .filter(|path| path.is_absolute())
         .map(|path| path.join("roentgen"))
+}
+
+/// Waits until nobody else holds the lock that is a file at `path`; it is held while what is
+/// returned lives.
+///
+/// # Errors
+/// Where the file cannot be made.
+pub fn lock(path: &Path) -> Result<File> {
+    let lock = File::create(path).map_err(Error::file(path))?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(Error::file(path))?;
+    Ok(lock)
 }

@@ -4,8 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use rustix::fs::{FlockOperation, flock};
-
 use crate::build::kernel;
 use crate::error::{Error, Result};
 use crate::packages::{self, Need};
@@ -107,9 +105,7 @@ pub fn python_tools(name: &str, packages: &[&str]) -> Result<PathBuf> {
         return Ok(place);
     }
     // One at a time; whoever waited finds what it wants.
-    let path = place.with_extension("lock");
-    let lock = std::fs::File::create(&path).map_err(Error::file(&path))?;
-    flock(&lock, FlockOperation::LockExclusive).map_err(Error::file(&path))?;
+    let _lock = project::lock(&place.with_extension("lock"))?;
     if is_there() {
         return Ok(place);
     }

@@ -12,7 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -105,9 +104,7 @@ impl Requirements {
             return Ok(whole);
         }
         // One at a time; whoever waited finds what it wants.
-        let path = all.join("lock");
-        let lock = fs::File::create(&path).map_err(Error::file(&path))?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(Error::file(&path))?;
+        let _lock = project::lock(&all.join("lock"))?;
         if whole.is_dir() {
             return Ok(whole);
         }

@@ -23,16 +23,15 @@ pub fn run(bytes: &[u8]) {
             sends: step & 0x80 != 0,
             receives: step & 0x40 != 0,
         };
-        let end = ends
-            .get(usize::from(step >> 3) % ends.len().max(1))
-            .copied();
+        let at = usize::from(step >> 3) % ends.len().max(1);
+        let end = ends.get(at).copied();
         match (step & 7, end) {
             (0, _) if ends.len() < 8 && (rights.sends || rights.receives) => {
                 state.join(rights);
                 ends.push(rights);
             }
             (1, Some(_)) => {
-                let gone = ends.swap_remove(usize::from(step >> 3) % ends.len());
+                let gone = ends.swap_remove(at);
                 let dropped = state.leave(gone);
                 if !ends.iter().any(|end| end.receives) {
                     assert_eq!(dropped, std::mem::take(&mut inside));
