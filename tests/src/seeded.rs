@@ -61,24 +61,31 @@ pub fn kernel(toolchain: &Toolchain) -> Result<PathBuf> {
     Ok(kernel::path_in(&directory))
 }
 
-/// Whether one test of tier `qemu` passes on `kernel`, with `words` for its command line.
-fn passes(kernel: &Path, words: &str, test: &str) -> Result<bool> {
-    let output = Toolchain::chosen()?
-        .cargo()
+/// What one test of tier `qemu` prints when it fails on `kernel`, with `words` for its command
+/// line: nothing if it passes. With a bug among the words its first failure counts.
+fn failure(kernel: &Path, words: &str, test: &str) -> Result<Option<String>> {
+    let mut command = Toolchain::chosen()?.cargo();
+    if !words.is_empty() {
+        command.env(suite::FIRST_TRY_ONLY, "1");
+    }
+    let output = command
         .args(["test", "--release", "--target-dir", "target/host"])
         .args(["-p", "tests", "--test", "qemu", "--", test])
         .env(kernel::GIVEN, kernel)
         .env(qemu::MORE_WORDS, words)
-        .env(suite::FIRST_TRY_ONLY, "1")
         .env(machine::LIMIT_VARIABLE, LIMIT.as_secs().to_string())
         .stdin(Stdio::null())
         .output()
         .map_err(Error::io("cargo"))?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     if text.contains("running 0 tests") || !text.contains("running ") {
         return Err(Error::Missing(format!("no test is named {test:?}")));
     }
-    Ok(output.status.success())
+    if output.status.success() {
+        return Ok(None);
+    }
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    Ok(Some(text))
 }
 
 /// What became of a bug.
@@ -113,14 +120,15 @@ pub fn tier() -> Tier {
     let mut tier = Tier::new("seeded");
     let judge = |words: String, test: &str| {
         let kernel = kernel(&Toolchain::chosen()?)?;
-        passes(&kernel, &words, test)
+        failure(&kernel, &words, test)
     };
     let mut tests: Vec<&str> = CATCHERS.iter().map(|(_, test)| *test).collect();
     tests.sort_unstable();
     tests.dedup();
     for test in tests {
         tier = tier.test(format!("seeded: without a bug, {test} passes"), move || {
-            assert!(judge(String::new(), test).unwrap());
+            let failure = judge(String::new(), test).unwrap();
+            assert!(failure.is_none(), "\n{}", failure.unwrap_or_default());
         });
     }
     let trials = Rc::new(RefCell::new(Vec::new()));
@@ -128,7 +136,7 @@ pub fn tier() -> Tier {
         let trials = trials.clone();
         tier = tier.test(format!("seeded: {bug} is caught by {test}"), move || {
             let begun = Instant::now();
-            let is_caught = !judge(format!("bug={bug}"), test).unwrap();
+            let is_caught = judge(format!("bug={bug}"), test).unwrap().is_some();
             trials.borrow_mut().push(Trial {
                 bug,
                 test,
