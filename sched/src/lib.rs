@@ -29,6 +29,7 @@ pub mod deque;
 pub mod ending;
 pub mod entity;
 pub mod fair;
+pub mod halt_poll;
 pub mod idle;
 pub mod lane;
 pub mod local;

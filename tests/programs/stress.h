@@ -95,6 +95,8 @@ static inline void *private_memory(size_t size)
 struct standing {
     uint64_t memory[MEMORY_WORDS];
     long threads, futex_waiters, processes, descriptors;
+    /* Bytes of the kernel's heap in use. */
+    int64_t heap_used;
     /* What the kernel says is free, less what it finds free when it walks its lists. */
     int64_t miscounted;
 };
@@ -139,6 +141,7 @@ static inline struct standing look(void)
         .futex_waiters = counter("futex_waiters"),
         .processes = count_processes(),
         .descriptors = count_descriptors(),
+        .heap_used = counter("kernel_heap_used"),
     };
     read_memory(standing.memory);
     standing.miscounted = (int64_t)standing.memory[FREE] - counter("memory_free_counted");
@@ -192,6 +195,7 @@ static inline void must_be_back(const struct standing *before)
     figure("futex_waiters_left", after.futex_waiters - before->futex_waiters);
     figure("pages_left", pages_left(before, &after));
     figure("heap_grown", (int64_t)(after.memory[KERNEL_HEAP] - before->memory[KERNEL_HEAP]));
+    figure("heap_left", after.heap_used - before->heap_used);
     figure("stacks_grown",
            (int64_t)(after.memory[KERNEL_STACKS] - before->memory[KERNEL_STACKS]));
     figure("memory_miscounted", after.miscounted);

@@ -6,6 +6,7 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::frame::{Frame, FrameUse};
 use super::{PAGE_SIZE, direct};
@@ -74,6 +75,11 @@ impl CoreBlocks {
             lists: [List::EMPTY; CLASSES.len()],
         }
     }
+
+    /// How many there are of each class.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.lists.iter().map(|list| list.length)
+    }
 }
 
 struct Shared {
@@ -86,6 +92,9 @@ unsafe impl Send for Shared {}
 static SHARED: IrqLock<Shared> = IrqLock::new(Shared {
     lists: [List::EMPTY; CLASSES.len()],
 });
+
+/// Blocks of each class that frames were cut into, less those of frames that were given back.
+static CUT: [AtomicU64; CLASSES.len()] = [const { AtomicU64::new(0) }; CLASSES.len()];
 
 /// The kernel's global allocator.
 pub struct KernelHeap;
@@ -171,6 +180,31 @@ fn free_small(class: usize, block: *mut Block) {
     }
 }
 
+/// Bytes of the pieces that are in use, in blocks and regions and whole pages. What is free
+/// within a frame, a region or a core's lists is not, so it is what it was once all that was
+/// made has gone: what has grown is left behind. Exact while nobody allocates.
+#[must_use]
+pub fn used() -> u64 {
+    let mut free = SHARED.lock().lists.map(|list| list.length);
+    for (class, length) in cpu::spare_blocks() {
+        free[class] += length;
+    }
+    let in_blocks: u64 = CUT
+        .iter()
+        .zip(free)
+        .zip(CLASSES)
+        .map(|((cut, free), size)| {
+            let used = cut.load(Ordering::Relaxed).saturating_sub(free as u64);
+            used * size as u64
+        })
+        .sum();
+    in_blocks + large::used()
+}
+
+const fn blocks_per_frame(class: usize) -> usize {
+    PAGE_SIZE / CLASSES[class]
+}
+
 /// Makes a frame into blocks of a class. Without a frame the list stays empty.
 fn cut_frame(class: usize, list: &mut List) {
     let Ok(frame) = Frame::allocate(FrameUse::KernelHeap) else {
@@ -178,7 +212,8 @@ fn cut_frame(class: usize, list: &mut List) {
     };
     let start = direct::pointer(frame.into_entry());
     let size = CLASSES[class];
-    for index in (0..PAGE_SIZE / size).rev() {
+    CUT[class].fetch_add(blocks_per_frame(class) as u64, Ordering::Relaxed);
+    for index in (0..blocks_per_frame(class)).rev() {
         // SAFETY: stays within the frame.
         list.push(unsafe { start.add(index * size) }.cast());
     }

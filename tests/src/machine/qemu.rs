@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{Error, Result};
 use crate::linux::Control;
 use crate::machine::process::{self, Running};
-use crate::machine::{Accelerator, Hardware, SecondSerial, accelerator, host_cores};
+use crate::machine::{Accelerator, Hardware, SecondSerial, accelerator};
 use crate::size::MIB;
 
 /// QEMU's program.
@@ -38,7 +38,7 @@ pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Ru
     let mut command = command(hardware)?;
     let more = std::env::var(MORE_WORDS).unwrap_or_default();
     let are_checked = ARE_CHECKED.load(Ordering::Relaxed);
-    let words = format!("{} {more}", words(hardware, host_cores(), are_checked));
+    let words = format!("{} {more}", words(hardware, are_checked));
     command
         .arg("-kernel")
         .arg(kernel)
@@ -54,33 +54,15 @@ pub fn start(hardware: &Hardware, kernel: &Path, archive: &OwnedFd) -> Result<Ru
     )
 }
 
-/// How long an idle core of ours looks for work before it halts, where each virtual core
-/// has a real one: a wake-up from `hlt` costs some 100 µs under TCG, and who waits for a
-/// Python process to start and end waits for half a millisecond.
-const IDLE_POLL_MICROSECONDS: u32 = 1000;
-
 /// The command line of our kernel. The caller's words come last and win.
-fn words(hardware: &Hardware, host_cores: u32, are_checked: bool) -> String {
-    // A core that polls takes a real core from one that works where there are too few,
-    // and where instructions are counted it would be counted.
-    let has_own_core = hardware.cores <= host_cores && !hardware.is_counting;
-    let poll = if has_own_core {
-        IDLE_POLL_MICROSECONDS
-    } else {
-        0
+fn words(hardware: &Hardware, are_checked: bool) -> String {
+    // A core that polls would be counted where instructions are, as the checks' own timers.
+    let own = match (hardware.is_counting, are_checked) {
+        (true, _) => "idle_poll=0",
+        (false, true) => CHECKS,
+        (false, false) => "",
     };
-    // The checks' own timers would be counted too.
-    let checks = if are_checked && !hardware.is_counting {
-        CHECKS
-    } else {
-        ""
-    };
-    let words = [
-        "console=framed",
-        &format!("idle_poll={poll}"),
-        checks,
-        &hardware.command_line,
-    ];
+    let words = ["console=framed", own, &hardware.command_line];
     words
         .map(|word| word.trim())
         .into_iter()
@@ -251,23 +233,6 @@ mod tests {
     use crate::machine::{Hardware, SecondSerial};
 
     #[test]
-    fn idle_cores_poll_only_where_each_has_a_real_one() {
-        let mut hardware = Hardware {
-            cores: 4,
-            command_line: "log=debug".to_owned(),
-            ..Hardware::default()
-        };
-        let words = |hardware: &Hardware, cores| words(hardware, cores, false);
-        assert_eq!(
-            words(&hardware, 4),
-            "console=framed idle_poll=1000 log=debug"
-        );
-        assert_eq!(words(&hardware, 3), "console=framed idle_poll=0 log=debug");
-        hardware.is_counting = true;
-        assert_eq!(words(&hardware, 4), "console=framed idle_poll=0 log=debug");
-    }
-
-    #[test]
     fn a_serial_port_ends_in_a_socket_or_a_file() {
         let socket = SecondSerial::Socket("/tmp/a,b".into());
         let file = SecondSerial::File("out".into());
@@ -279,16 +244,22 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_that_checks_itself_does_not_while_instructions_are_counted() {
+    fn nothing_runs_by_itself_while_instructions_are_counted() {
         let mut hardware = Hardware {
-            cores: 4,
+            command_line: "log=debug".to_owned(),
             ..Hardware::default()
         };
+        assert_eq!(words(&hardware, false), "console=framed log=debug");
         assert_eq!(
-            words(&hardware, 3, true),
-            "console=framed idle_poll=0 check=tlb,sched"
+            words(&hardware, true),
+            "console=framed check=tlb,sched log=debug"
         );
         hardware.is_counting = true;
-        assert_eq!(words(&hardware, 3, true), "console=framed idle_poll=0");
+        for are_checked in [false, true] {
+            assert_eq!(
+                words(&hardware, are_checked),
+                "console=framed idle_poll=0 log=debug"
+            );
+        }
     }
 }

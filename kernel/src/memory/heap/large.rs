@@ -13,6 +13,7 @@
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use linked_list_allocator::Heap;
 
@@ -62,6 +63,9 @@ const SPARE_ORDERS: usize = 4;
 type Spare = Option<(u64, usize)>;
 
 static SPARE: [IrqLock<Spare>; SPARE_ORDERS] = [const { IrqLock::new(None) }; SPARE_ORDERS];
+
+/// Pages of the pieces of whole pages that are in use.
+static PIECE_PAGES: AtomicU64 = AtomicU64::new(0);
 
 crate::counters! {
     /// Regions of the kernel heap that were given back.
@@ -136,6 +140,11 @@ pub(super) unsafe fn free(piece: NonNull<u8>, layout: Layout) {
     }
 }
 
+/// Bytes in use.
+pub(super) fn used() -> u64 {
+    PIECE_PAGES.load(Ordering::Relaxed) * PAGE_SIZE as u64 + REGIONS.lock().used()
+}
+
 /// What a region is asked for; None: it does not serve such.
 fn region_layout(layout: Layout) -> Option<Layout> {
     if layout.size() > LARGEST_IN_REGION || layout.align() > MOST_ALIGNED {
@@ -157,19 +166,22 @@ fn frame() -> Result<Frame, OutOfMemory> {
 fn map_piece(layout: Layout) -> Option<*mut u8> {
     let index = order_index(layout);
     let pages = layout.size().div_ceil(PAGE_SIZE);
-    if let Some(spare) = SPARE.get(index) {
+    let spare = SPARE.get(index).and_then(|spare| {
         let mut spare = spare.lock();
-        if let Some((first, _)) = spare.take_if(|(_, mapped)| *mapped == pages) {
-            return Some(first as *mut u8);
-        }
-    }
-    let first = PIECE_WINDOWS.get(index)?.map(pages, frame).ok()?;
+        spare.take_if(|(_, mapped)| *mapped == pages)
+    });
+    let first = match spare {
+        Some((first, _)) => first,
+        None => PIECE_WINDOWS.get(index)?.map(pages, frame).ok()?,
+    };
+    PIECE_PAGES.fetch_add(pages as u64, Ordering::Relaxed);
     Some(first as *mut u8)
 }
 
 fn free_piece(first: u64, layout: Layout) {
     let index = order_index(layout);
     let piece = (first, layout.size().div_ceil(PAGE_SIZE));
+    PIECE_PAGES.fetch_sub(piece.1 as u64, Ordering::Relaxed);
     let surplus = match SPARE.get(index) {
         Some(spare) => spare.lock().replace(piece),
         None => Some(piece),
@@ -253,6 +265,18 @@ impl Regions {
         // SAFETY: it is on the list.
         unsafe { self.move_to_front(at) };
         false
+    }
+
+    /// Bytes in use in all of them.
+    fn used(&self) -> u64 {
+        let mut sum = 0;
+        let mut at = self.first;
+        // SAFETY: what is on the list is a region's head, and the lock is held.
+        while let Some(region) = unsafe { at.as_ref() } {
+            sum += region.heap.used() as u64;
+            at = region.next;
+        }
+        sum
     }
 
     /// A region in which nothing is left, off the list.

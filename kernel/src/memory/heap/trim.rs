@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use super::super::frame::{self, Frame};
 use super::super::{PAGE_SIZE, direct, stacks, tlb};
-use super::{Block, CLASSES, List, SHARED, large};
+use super::{Block, CLASSES, CUT, List, SHARED, blocks_per_frame, large};
 use crate::cpu::{self, interrupts};
 use crate::sync::InterruptsOff;
 use crate::time::Instant;
@@ -125,7 +125,7 @@ fn give_blocks(off: &InterruptsOff) {
 
 /// Gives back the frames of which all blocks are on a class's shared list; how many.
 fn trim_class(class: usize) -> u64 {
-    let whole = (PAGE_SIZE / CLASSES[class]) as u32;
+    let whole = blocks_per_frame(class) as u32;
     let mut list = core::mem::replace(&mut SHARED.lock().lists[class], List::EMPTY);
     let mut at = list.head;
     while !at.is_null() {
@@ -164,6 +164,7 @@ fn trim_class(class: usize) -> u64 {
         }
     }
     put_back(class, kept, last);
+    CUT[class].fetch_sub(frames * u64::from(whole), Ordering::Relaxed);
     frames
 }
 
