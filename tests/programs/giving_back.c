@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <sys/wait.h>
 
 #include "ours.h"
 
@@ -16,6 +17,8 @@ enum { ROUNDS = 5, PIPES = 100, FULL = 60000, MESSAGES = 24 };
 /* The kernel keeps a few stacks for the next threads; small blocks stay until memory is short, and
  * so do tables of its own. */
 enum { MIB = 1 << 20, STACKS_KEPT = MIB, HEAP_KEPT = 6 * MIB };
+/* A process is some 6 KiB there. */
+enum { PROCESSES = 100, HEAP_LEFT = 64 << 10 };
 
 static char stacks[BURST][STACK] __attribute__((aligned(4096)));
 static volatile int is_over;
@@ -75,6 +78,27 @@ static void burst(void)
     /* Who is joined may still be on its way out. */
     while (counter("threads") > before)
         usleep(200);
+}
+
+/* A process whose threads end one by one, each by itself, and then the first. */
+static void *end_at_once(void *argument)
+{
+    return argument;
+}
+
+static void with_threads(void)
+{
+    pid_t child = fork();
+    check(child >= 0, "fork");
+    if (child == 0) {
+        pthread_t thread;
+        for (int i = 0; i < 3; i++) {
+            start(&thread, end_at_once, NULL, NULL);
+            pthread_join(thread, NULL);
+        }
+        syscall(SYS_exit, 0);
+    }
+    check(waitpid(child, NULL, 0) == child, "waitpid");
 }
 
 static void fill(char *bytes, size_t size, unsigned seed)
@@ -182,5 +206,21 @@ int main(void)
     check(counter("heap_pieces_given_back") >= ROUNDS * MESSAGES, "pieces given back");
     check(counter("tlb_flushes_kernel") > flushes, "a flush before the heap's addresses are used");
     said("so is the heap's large part");
+
+    with_threads();
+    long in_use = counter("kernel_heap_used");
+    for (int i = 0; i < PROCESSES; i++)
+        with_threads();
+    long grown = 0;
+    for (int tries = 0; tries < 100; tries++) {
+        grown = counter("kernel_heap_used") - in_use;
+        if (grown < HEAP_LEFT)
+            break;
+        usleep(10000);
+    }
+    if (grown >= HEAP_LEFT)
+        printf("%ld bytes of the heap are in use still\n", grown);
+    check(grown < HEAP_LEFT, "what ended is in use still");
+    said("a process whose threads ended by themselves leaves nothing in the heap");
     return 0;
 }

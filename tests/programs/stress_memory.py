@@ -22,6 +22,8 @@ import roentgen
 EATER = "/bin/stress_eat"
 #: Pages and tables that may be missing when a round is over: somebody's stack grew.
 MOST_LEFT = 64 << 10
+#: What may be in use of the heap more: lists that keep the room they had.
+MOST_HEAP_LEFT = 64 << 10
 #: What heap and stacks may keep more after all rounds together than before the first: tables of
 #: the kernel's own for the addresses that were once in use (2 MiB), and the small blocks that the
 #: cores keep for themselves.
@@ -127,11 +129,13 @@ def finish() -> None:
     grown = resident() - FIRST_RESIDENT
     whole = after.user + after.page_tables - FIRST.user - FIRST.page_tables - grown
     heap = after.kernel_heap - FIRST.kernel_heap
+    heap_left = roentgen.counters()["kernel_heap_used"] - FIRST_IN_HEAP
     stacks = after.kernel_stacks - FIRST.kernel_stacks
     print("prompt_grown", grown)
     print("pages_left", whole)
     print("pages_left_most_after_a_round", most_left)
     print("heap_grown", heap)
+    print("heap_left", heap_left)
     print("stacks_grown", stacks)
     for name in GIVEN_BACK:
         print(name, roentgen.counters().get(name, 0))
@@ -143,7 +147,7 @@ def finish() -> None:
         wrong("nobody was killed, or nobody was refused")
     if not all(roentgen.counters().get(name) for name in GIVEN_BACK):
         wrong("the kernel gave nothing back of some kind")
-    if whole > MOST_LEFT or heap + stacks > MOST_KEPT_MORE:
+    if whole > MOST_LEFT or heap + stacks > MOST_KEPT_MORE or heap_left > MOST_HEAP_LEFT:
         wrong("memory is missing")
     if slowest_prompt > PROMPT:
         wrong("the prompt was late")
@@ -155,3 +159,4 @@ def finish() -> None:
 sys.ps1 = ""
 eat("pages")
 FIRST, FIRST_RESIDENT = roentgen.memory(), resident()
+FIRST_IN_HEAP = roentgen.counters()["kernel_heap_used"]

@@ -47,6 +47,7 @@ pub const CATCHERS: &[(&str, &str)] = &[
     ("late-timer", "programs: scheduling"),
     ("long-pointer", "programs: pointers"),
     ("kept-mask", "programs: faults"),
+    ("kept-process", "programs: giving_back"),
 ];
 
 /// The kernel that can have any of the bugs, built if a source changed.

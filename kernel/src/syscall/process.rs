@@ -1,5 +1,6 @@
 //! Processes and threads: identity, making, ending, waiting.
 
+use bugs::Bug;
 use linux_raw_sys::general as linux;
 
 use crate::cpu::control;
@@ -52,9 +53,13 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_getppid => Ok(task::current().process().parent_id() as usize),
         linux::__NR_personality => personality(args),
         linux::__NR_exit => {
-            let process = task::current_process();
-            if process.threads().len() == 1 {
-                exit::begin(&process, wait::status_of_exit(args[0] as u32));
+            let thread = task::current();
+            let process = thread.process();
+            if process.thread_count() == 1 {
+                exit::begin(process, wait::status_of_exit(args[0] as u32));
+            }
+            if bugs::has(Bug::KeptProcess) {
+                core::mem::forget(process.clone());
             }
             exit::exit_thread();
         }

@@ -22,7 +22,8 @@ pub fn begin(process: &Process, status: u32) {
     }
 }
 
-/// Ends the current thread; the process too, if it is the last.
+/// Ends the current thread; the process too, if it is the last. Its stack goes as it is: what the
+/// callers own is never dropped, so they own nothing.
 pub fn exit_thread() -> ! {
     let thread = super::current();
     let process = thread.process().clone();

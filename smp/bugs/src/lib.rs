@@ -78,6 +78,8 @@ bugs! {
     LongPointer = "long-pointer";
     /// A signal handler's mask stays after it returns.
     KeptMask = "kept-mask";
+    /// A thread that ends by itself keeps its process.
+    KeptProcess = "kept-process";
 }
 
 #[cfg(feature = "seeded")]
