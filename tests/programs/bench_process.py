@@ -14,6 +14,7 @@ library does it. Prints lines `NAME VALUE`: nanoseconds for a process, bytes for
 """
 
 import os
+import resource
 import signal
 import statistics
 import sys
@@ -123,24 +124,30 @@ Ask = Callable[[], object]
 Tell = Callable[[], object]
 
 
-def resident(first: Ask, second: Ask, end: Ask, tell: Tell) -> None:
-    """Answer, answer again after some work, then wait for the end."""
-    first()
-    tell()
-    second()
-    if work() > 0:
-        tell()
-    end()
-
-
 def spawned_resident(
     first: roentgen.Receiver,
     second: roentgen.Receiver,
     end: roentgen.Receiver,
     answers: roentgen.Sender,
 ) -> None:
-    """What `roentgen.spawn` calls."""
-    resident(first.receive, second.receive, end.receive, lambda: answers.send(1))
+    """Answer, answer again after some work, then wait for the end."""
+    first.receive()
+    answers.send(1)
+    second.receive()
+    if work() > 0:
+        answers.send(1)
+    end.receive()
+
+
+def forked_resident(first: int, second: int, end: int, answers: int) -> None:
+    """Do the same with pipes."""
+    os.read(first, 1)
+    os.write(answers, b"a")
+    os.read(second, 1)
+    if work() > 0:
+        os.write(answers, b"a")
+    os.read(end, 1)
+    os._exit(0)
 
 
 def spawned_residents() -> tuple[Callable[[], Callable[[], None]], list[Tell], Ask]:
@@ -171,9 +178,7 @@ def forked_residents() -> tuple[Callable[[], Callable[[], None]], list[Tell], As
     def make() -> Callable[[], None]:
         child = os.fork()
         if child == 0:
-            reads = [lambda pipe=pipe: os.read(pipe[0], 1) for pipe in (first, second, end)]
-            resident(*reads, lambda: os.write(answers[1], b"a"))
-            os._exit(0)
+            forked_resident(first[0], second[0], end[0], answers[1])
 
         def finish() -> None:
             os.kill(child, signal.SIGKILL)
@@ -188,6 +193,9 @@ def forked_residents() -> tuple[Callable[[], Callable[[], None]], list[Tell], As
 
 def memory(count: int) -> None:
     """Take the change of free memory over many."""
+    # A process of roentgen's is a descriptor.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, count + 100), hard), hard))
     make, asks, hear = spawned_residents() if HERE else forked_residents()
     # What is made once (the template, caches) is made before. Each takes one question of each
     # kind, so whoever answers is another one every time.

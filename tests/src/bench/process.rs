@@ -72,7 +72,7 @@ fn making(depth: Depth) -> Vec<Case> {
 
 /// The same at heaps of several sizes.
 fn heaps(depth: Depth) -> Vec<Case> {
-    let (count, samples) = depth.pick((4, 3), (10, 10));
+    let (count, samples) = depth.pick((4, 2), (10, 10));
     let words = HEAPS.map(|heap| heap.to_string()).join(" ");
     let at = |heap: u32| {
         Figure::new(
@@ -91,7 +91,7 @@ fn heaps(depth: Depth) -> Vec<Case> {
 
 /// From 64 bytes to 64 MiB.
 fn messages(depth: Depth) -> Vec<Case> {
-    let step = depth.pick(16, 4);
+    let step = depth.pick(32, 4);
     let sizes = std::iter::successors(Some(SMALL), |size| Some(size * step));
     // The control takes seconds for the largest: more of them come from more rounds.
     let samples = depth.pick(2, 3);

@@ -8,7 +8,7 @@ use super::figure::{Figure, Unit};
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
-    let (rounds, samples) = (depth.pick(20, 100), depth.pick(3, 10));
+    let (rounds, samples) = depth.pick((8, 3), (100, 10));
     let case = |name: &str, label: &str| {
         let figure = Figure::new(format!("echo_{name}"), label, Unit::Microseconds);
         Case::new(

@@ -37,7 +37,7 @@ fn spaces(depth: Depth) -> Group {
 /// On two cores of the host, one for each virtual one.
 fn wall(depth: Depth) -> Group {
     use Unit::Microseconds;
-    let (loops, samples) = depth.pick((100_000, 3), (200_000, 5));
+    let (loops, samples) = depth.pick((60_000, 3), (200_000, 5));
     let efficiency = |command: String, name: &str, label: &str| {
         let figure = Figure::new(name, label, Unit::Efficiency);
         Case::new(command, [figure.at_least_part(1.0, System::PLAIN)])

@@ -17,7 +17,7 @@ pub mod state;
 
 use alloc::collections::VecDeque;
 
-pub use state::{End, Found, Readiness, Refusal, Rights, State};
+pub use state::{Concerned, End, Found, Readiness, Refusal, Rights, State};
 
 /// A lock around a value, that nothing sleeps, allocates or drops messages under.
 pub trait Lock {
@@ -91,33 +91,48 @@ impl<M, L: Lock<Value = State<M>>, W: Waiters> Channel<L, W> {
     /// An end goes. The messages that nobody can receive any more, for the caller to drop.
     #[must_use]
     pub fn leave(&self, rights: Rights) -> VecDeque<M> {
-        self.lose(|state| state.leave(rights))
+        self.lose(rights, State::leave)
     }
 
     /// An end goes as if it never had been.
     #[must_use]
     pub fn retract(&self, rights: Rights) -> VecDeque<M> {
-        self.lose(|state| state.retract(rights))
+        self.lose(rights, State::retract)
     }
 
-    fn lose(&self, end: impl FnOnce(&mut State<M>) -> VecDeque<M>) -> VecDeque<M> {
-        let (orphans, is_deserted) = self.state.with(|state| (end(state), state.is_deserted()));
-        if is_deserted {
-            self.tell_of_the_end();
-        }
+    /// Tells only those for whom something has ended: of a thousand receivers, each would
+    /// otherwise be woken for each that goes.
+    fn lose(
+        &self,
+        rights: Rights,
+        end: impl FnOnce(&mut State<M>, Rights) -> VecDeque<M>,
+    ) -> VecDeque<M> {
+        let (orphans, concerned) = self
+            .state
+            .with(|state| (end(state, rights), state.concerned(rights)));
+        self.tell_of_the_end(concerned);
         orphans
     }
 
     /// Nothing is sent any more; what is inside can still be received.
     pub fn close(&self) {
         self.state.with(State::close);
-        self.tell_of_the_end();
+        self.tell_of_the_end(Concerned {
+            receivers: true,
+            senders: true,
+        });
     }
 
-    fn tell_of_the_end(&self) {
-        self.receivers.wake_all();
-        self.senders.wake_all();
-        self.pollers.wake_all();
+    fn tell_of_the_end(&self, concerned: Concerned) {
+        if concerned.receivers {
+            self.receivers.wake_all();
+        }
+        if concerned.senders {
+            self.senders.wake_all();
+        }
+        if concerned.receivers || concerned.senders {
+            self.pollers.wake_all();
+        }
     }
 
     /// Sends a message, if it can be done at once. `has_memory` is asked for so many bytes,

@@ -82,6 +82,15 @@ pub struct Readiness {
     pub is_refused: bool,
 }
 
+/// Who has to look again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Concerned {
+    /// Those that wait for a message.
+    pub receivers: bool,
+    /// Those that wait for room.
+    pub senders: bool,
+}
+
 /// A channel's messages and ends.
 pub struct State<M> {
     messages: VecDeque<M>,
@@ -145,11 +154,15 @@ impl<M> State<M> {
         self.leave(rights)
     }
 
-    /// Whether somebody may have to be told of an end that went: one is left at most, which
-    /// is nobody's other.
+    /// Whom an end that went may concern: those for whom it was the last other one.
     #[must_use]
-    pub fn is_deserted(&self) -> bool {
-        self.senders.now <= 1 || self.receivers.now <= 1
+    pub fn concerned(&self, gone: Rights) -> Concerned {
+        // One that is left is nobody's other where it is the waiting one's own.
+        let is_last = |left: usize| left == 0 || (left == 1 && self.both > 0);
+        Concerned {
+            receivers: gone.sends && is_last(self.senders.now),
+            senders: gone.receives && is_last(self.receivers.now),
+        }
     }
 
     /// Nothing is sent any more.

@@ -130,22 +130,40 @@ proptest! {
                     let Some(end) = chosen(which).filter(|_| model.in_delivery.is_empty()) else {
                         continue;
                     };
+                    let gone = model.ends[end].0;
+                    let had_ended = |model: &Model, end: usize| {
+                        (model.receive_end(end).is_some(), model.send_end(end).is_some())
+                    };
+                    let before: Vec<_> =
+                        living.iter().map(|other| had_ended(&model, *other)).collect();
                     model.ends[end].1 = false;
                     let is_unreceivable =
                         !model.ends.iter().any(|(rights, lives)| *lives && rights.receives);
-                    let orphans: Vec<u32> = state.leave(model.ends[end].0).into();
+                    let orphans: Vec<u32> = state.leave(gone).into();
                     let expected = match is_unreceivable {
                         true => core::mem::take(&mut model.messages),
                         false => Vec::new(),
                     };
                     prop_assert_eq!(orphans, expected);
-                    let before = model.living();
-                    let is_told = before.iter().any(|end| {
-                        model.send_end(*end) == Some(End::Deserted)
-                            || model.receive_end(*end) == Some(End::Deserted)
-                    });
-                    // Told once too often is allowed, once too rarely is not.
-                    prop_assert!(state.is_deserted() || !is_told);
+                    let concerned = state.concerned(gone);
+                    for (other, before) in living.iter().zip(before) {
+                        let (rights, lives) = model.ends[*other];
+                        let after = had_ended(&model, *other);
+                        // Told once too often is allowed, once too rarely is not.
+                        if lives && rights.receives && after.0 && !before.0 {
+                            prop_assert!(concerned.receivers);
+                        }
+                        if lives && rights.sends && after.1 && !before.1 {
+                            prop_assert!(concerned.senders);
+                        }
+                    }
+                    // But not where two others are left, one of which is another's.
+                    let left = |can: fn(Rights) -> bool| {
+                        let ends = model.ends.iter();
+                        ends.filter(|(rights, lives)| *lives && can(*rights)).count()
+                    };
+                    prop_assert!(!concerned.receivers || left(|rights| rights.sends) < 2);
+                    prop_assert!(!concerned.senders || left(|rights| rights.receives) < 2);
                 }
                 Step::Retract(rights) => {
                     // It would be the last receiver: then messages go, as they must.
