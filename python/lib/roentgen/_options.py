@@ -25,6 +25,13 @@ class Options(NamedTuple):
 #: Nothing special.
 NONE = Options()
 
+#: What a named tuple's own constructor does, without its frame: this runs at every spawn that
+#: is told anything.
+_new = tuple.__new__
+
+#: The masks of single cores, as they were asked for.
+_core_masks: dict[int, bytes] = {}
+
 
 def make(
     core: int | None,
@@ -40,17 +47,20 @@ def make(
     if core is not None:
         if affinity is not None:
             raise ValueError("core and affinity say the same thing: give one of them")
-        mask = _mask([core])
+        mask = _core_masks.get(core)
+        if mask is None or type(core) is not int:
+            mask = _core_masks[core] = _mask([core])
     elif affinity is not None:
         mask = _mask(affinity)
-    if not -20 <= nice <= 19:
+    if nice != 0 and not -20 <= nice <= 19:
         raise ValueError("a nice value is -20 to 19")
     if memory is not None and memory <= 0:
         raise ValueError("a memory limit is a number of bytes, more than 0")
-    for what, seconds in [("CPU time", cpu_time), ("deadline", deadline)]:
-        if seconds is not None and not seconds > 0:
-            raise ValueError(f"a {what} is a number of seconds, more than 0")
-    return Options(mask, nice, memory, cpu_time, deadline, name)
+    if cpu_time is not None and not cpu_time > 0:
+        raise ValueError("a CPU time is a number of seconds, more than 0")
+    if deadline is not None and not deadline > 0:
+        raise ValueError("a deadline is a number of seconds, more than 0")
+    return _new(Options, (mask, nice, memory, cpu_time, deadline, name))
 
 
 def _mask(cores: Iterable[int]) -> bytes:
