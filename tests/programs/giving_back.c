@@ -32,6 +32,21 @@ static uint64_t used(int use)
     return words[use];
 }
 
+static uint64_t stack_bytes(void)
+{
+    return used(KERNEL_STACKS);
+}
+
+static uint64_t heap_bytes(void)
+{
+    return used(KERNEL_HEAP);
+}
+
+static uint64_t heap_bytes_in_use(void)
+{
+    return (uint64_t)counter("kernel_heap_used");
+}
+
 static void start(pthread_t *thread, void *(*body)(void *), void *argument, void *stack)
 {
     pthread_attr_t attributes;
@@ -168,11 +183,11 @@ static void join_all(const pthread_t *threads)
         check(pthread_join(threads[number], NULL) == 0, "pthread_join");
 }
 
-static void all_back(int use, uint64_t before, uint64_t most_kept, const char *what)
+static void all_back(uint64_t (*now)(void), uint64_t before, uint64_t most_kept, const char *what)
 {
     int64_t more = 0;
     for (int turn = 0; turn < 400; turn++) {
-        more = (int64_t)(used(use) - before);
+        more = (int64_t)(now() - before);
         if (more <= (int64_t)most_kept)
             return;
         usleep(5000);
@@ -186,14 +201,14 @@ int main(void)
     pthread_t threads[WORKERS];
     sem_init(&gate, 0, 0);
     sem_init(&arrived, 0, 0);
-    uint64_t stacks_before = used(KERNEL_STACKS), heap_before = used(KERNEL_HEAP);
+    uint64_t stacks_before = stack_bytes(), heap_before = heap_bytes();
     long flushes = counter("tlb_flushes_kernel");
     together(spin, threads);
     for (int round = 0; round < BURSTS; round++)
         burst();
     is_over = 1;
     join_all(threads);
-    all_back(KERNEL_STACKS, stacks_before, STACKS_KEPT, "stacks are kept");
+    all_back(stack_bytes, stacks_before, STACKS_KEPT, "stacks are kept");
     check(counter("kernel_stacks_given_back") >= BURSTS * (BURST - 64), "stacks given back");
     check(counter("tlb_flushes_kernel") > flushes, "a flush before a stack's address is used again");
     said("the stacks of threads that ended are back, and their addresses used again");
@@ -201,26 +216,17 @@ int main(void)
     flushes = counter("tlb_flushes_kernel");
     together(work, threads);
     join_all(threads);
-    all_back(KERNEL_HEAP, heap_before, HEAP_KEPT, "the heap keeps what pipes and messages had");
+    all_back(heap_bytes, heap_before, HEAP_KEPT, "the heap keeps what pipes and messages had");
     check(counter("heap_regions_given_back") >= ROUNDS * PIPES / 4, "regions given back");
     check(counter("heap_pieces_given_back") >= ROUNDS * MESSAGES, "pieces given back");
     check(counter("tlb_flushes_kernel") > flushes, "a flush before the heap's addresses are used");
     said("so is the heap's large part");
 
     with_threads();
-    long in_use = counter("kernel_heap_used");
+    uint64_t in_use_before = heap_bytes_in_use();
     for (int i = 0; i < PROCESSES; i++)
         with_threads();
-    long grown = 0;
-    for (int tries = 0; tries < 100; tries++) {
-        grown = counter("kernel_heap_used") - in_use;
-        if (grown < HEAP_LEFT)
-            break;
-        usleep(10000);
-    }
-    if (grown >= HEAP_LEFT)
-        printf("%ld bytes of the heap are in use still\n", grown);
-    check(grown < HEAP_LEFT, "what ended is in use still");
+    all_back(heap_bytes_in_use, in_use_before, HEAP_LEFT, "what ended is in use still");
     said("a process whose threads ended by themselves leaves nothing in the heap");
     return 0;
 }

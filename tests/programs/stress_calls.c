@@ -12,6 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What many calls at once make the heap keep: seven megabytes after ten million of them, and then
+ * no more. */
+#define MOST_KEPT_MORE (8 << 20)
 #include "stress.h"
 
 enum {

@@ -19,9 +19,9 @@ AT_A_TIME = 8
 #: Seconds that anything may take.
 PATIENCE = 120
 MIB = 1 << 20
-#: Pages and tables that may be missing at the end, and what may be in use of the kernel's heap.
-MOST_LEFT = 1 << 20
-MOST_HEAP_LEFT = 64 << 10
+#: What may be missing at the end: pages and tables, what is in use of the kernel's heap, and
+#: what heap and stacks keep.
+MOST_LEFT = (1 << 20, 64 << 10, 4 << 20)
 
 SEED, COUNT = int(sys.argv[1]), int(sys.argv[2])
 DRAW = random.Random(SEED)
@@ -227,12 +227,13 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def look() -> tuple[int, int, int, int]:
-    """Threads, descriptors, pages, what is in use of the kernel's heap."""
+def look() -> tuple[int, ...]:
+    """Threads, descriptors, pages, what is in use of the kernel's heap, what heap and stacks keep."""
     memory = roentgen.memory()
     counters = roentgen.counters()
     used = memory.user + memory.page_tables
-    return counters["threads"], descriptors(), used, counters["kernel_heap_used"]
+    kept = memory.kernel_heap + memory.kernel_stacks
+    return counters["threads"], descriptors(), used, counters["kernel_heap_used"], kept
 
 
 def main() -> None:
@@ -248,7 +249,8 @@ def main() -> None:
     begin = time.monotonic()
     while True:
         left = [now - then for now, then in zip(look(), before, strict=True)]
-        is_back = left[:2] == [0, 0] and left[2] <= MOST_LEFT and left[3] <= MOST_HEAP_LEFT
+        within = all(now <= most for now, most in zip(left[2:], MOST_LEFT, strict=True))
+        is_back = left[:2] == [0, 0] and within
         if is_back or time.monotonic() - begin > 10:
             break
         time.sleep(0.01)
@@ -257,7 +259,7 @@ def main() -> None:
         print(name, counted[name])
     for kind in KINDS:
         print(f"made_{kind}", counted[f"made_{kind}"])
-    names = "threads_left descriptors_left pages_left heap_left"
+    names = "threads_left descriptors_left pages_left heap_left heap_and_stacks_grown"
     for name, value in zip(names.split(), left, strict=True):
         print(name, value)
     if not is_back:

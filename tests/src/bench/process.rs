@@ -91,7 +91,7 @@ fn heaps(depth: Depth) -> Vec<Case> {
 
 /// From 64 bytes to 64 MiB.
 fn messages(depth: Depth) -> Vec<Case> {
-    let step = depth.pick(32, 4);
+    let step = depth.pick(16, 4);
     let sizes = std::iter::successors(Some(SMALL), |size| Some(size * step));
     // The control takes seconds for the largest: more of them come from more rounds.
     let samples = depth.pick(2, 3);
@@ -191,7 +191,7 @@ mod tests {
                 .collect();
             let ends = [SMALL, LARGE].map(|size| format!("message_{size}"));
             assert_eq!(judged, ends);
-            assert!(figures().count() >= 5);
+            assert!(figures().count() >= 6);
         }
     }
 
