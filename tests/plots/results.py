@@ -105,6 +105,8 @@ class Table:
     machines: list[dict[str, Any]] = field(default_factory=list)
     #: By system, seconds to the first frame of the console.
     hellos: dict[str, Cell] = field(default_factory=dict)
+    #: Nanoseconds of the host's own loop, before each boot.
+    host_loop: list[float] = field(default_factory=list)
 
     @property
     def ours(self) -> str:
@@ -191,6 +193,8 @@ def read(path: pathlib.Path) -> Result:
                 "flags": {name: " ".join(words) for name, words in flags.items()},
             }
         )
+        for samples in (group.get("host_loop") or {}).values():
+            table.host_loop.extend(samples)
         for system, seconds in (group.get("hellos") or {}).items():
             if seconds:
                 table.hellos[system] = Cell(seconds)

@@ -1,4 +1,6 @@
-"""Bytes there and back between two processes on two cores: bench_channel.py BYTES ROUNDS SAMPLES.
+"""Bytes there and back between two processes on two cores: bench_channel.py BYTES ROUNDS SAMPLES…
+
+Three words for each size; each has another process on the other side.
 
 On Roentgen by two channels; elsewhere by `multiprocessing.Pipe`, as bytes that need no pickle
 (`send_bytes`), which is its fastest way. Each process makes its own bytes, once. Prints the
@@ -52,9 +54,8 @@ def ask(send: Send, receive: Receive, size: int, rounds: int, samples: int) -> N
             print(f"message_{size}", spent, flush=True)
 
 
-def main() -> None:
-    """Measure."""
-    size, rounds, samples = (int(word) for word in sys.argv[1:])
+def measure(size: int, rounds: int, samples: int) -> None:
+    """Measure one size."""
     turns = rounds * (samples + 1)
     if HERE:
         questions, answers = roentgen.Channel(1), roentgen.Channel(1)
@@ -76,4 +77,6 @@ def main() -> None:
         sys.exit(f"the other process ended with {status}")
 
 
-main()
+words = [int(word) for word in sys.argv[1:]]
+for one in range(0, len(words), 3):
+    measure(*words[one : one + 3])

@@ -10,7 +10,7 @@ use super::Depth;
 
 /// When a quick run of all suites begins no more rounds but the first ones, which may take a
 /// quarter of an hour by themselves.
-const QUICK: Duration = Duration::from_secs(8 * 60);
+const QUICK: Duration = Duration::from_secs(6 * 60);
 
 /// When further rounds have to end.
 #[derive(Clone, Copy, Debug)]

@@ -72,7 +72,7 @@ fn making(depth: Depth) -> Vec<Case> {
 
 /// The same at heaps of several sizes.
 fn heaps(depth: Depth) -> Vec<Case> {
-    let (count, samples) = depth.pick((4, 2), (10, 10));
+    let (count, samples) = depth.pick((2, 2), (10, 10));
     let words = HEAPS.map(|heap| heap.to_string()).join(" ");
     let at = |heap: u32| {
         Figure::new(
@@ -93,15 +93,13 @@ fn heaps(depth: Depth) -> Vec<Case> {
 fn messages(depth: Depth) -> Vec<Case> {
     let step = depth.pick(16, 4);
     let sizes = std::iter::successors(Some(SMALL), |size| Some(size * step));
-    // The control takes seconds for the largest: more of them come from more rounds.
-    let samples = depth.pick(2, 3);
-    let case = |size: u64| {
+    let figure = |size: u64| {
         let figure = Figure::new(
             format!("message_{size}"),
             format!("{} there and back", bytes(size)),
             Unit::Microseconds,
         );
-        let figure = match size {
+        match size {
             SMALL => figure
                 .at_most(0.1, System::PLAIN)
                 .at_most(0.1, System::BEST),
@@ -109,15 +107,21 @@ fn messages(depth: Depth) -> Vec<Case> {
                 .at_most(0.05, System::PLAIN)
                 .at_most(0.05, System::BEST),
             _ => figure,
-        };
+        }
+    };
+    let words = |size: u64| {
         // As many as take about as long, whatever their size.
         let rounds = (MIB / size).clamp(1, 500);
-        Case::new(
-            format!("python bench_channel.py {size} {rounds} {samples}"),
-            [figure],
-        )
+        // The control takes seconds for the largest: more of them come from more rounds.
+        let samples = depth.pick(if size > MIB { 1 } else { 2 }, 3);
+        format!(" {size} {rounds} {samples}")
     };
-    sizes.take_while(|size| *size <= LARGE).map(case).collect()
+    let sizes: Vec<u64> = sizes.take_while(|size| *size <= LARGE).collect();
+    let words: String = sizes.iter().copied().map(words).collect();
+    vec![Case::new(
+        format!("python bench_channel.py{words}"),
+        sizes.into_iter().map(figure),
+    )]
 }
 
 /// A size as people say it.
@@ -130,7 +134,7 @@ fn bytes(size: u64) -> String {
 }
 
 fn memory(depth: Depth) -> Vec<Case> {
-    let count = depth.pick(200, 10_000);
+    let count = depth.pick(100, 10_000);
     let figure = |name: &str, label: &str, most: u64| {
         let figure = Figure::new(name, label, Unit::Kibibytes);
         figure.at_most_itself((most * 1024) as f64)

@@ -12,6 +12,7 @@ use super::case::{Group, Kernel, Kind, System};
 use super::figure::{Bound, Target};
 use super::noise::{Better, Change, judge, rule};
 use super::runner::{Row, Runner, Section, hardware};
+use super::statistics::Samples;
 use super::table::standing;
 use crate::error::{Error, Result};
 use crate::host;
@@ -75,6 +76,7 @@ impl Record {
             "figures": figures,
             "remarks": section.remarks,
             "hellos": hellos(group, section),
+            "host_loop": host_loop(group, section),
         }));
     }
 
@@ -195,9 +197,21 @@ fn hellos(group: &Group, section: &Section) -> Value {
     if group.first_line.is_none() {
         return Value::Null;
     }
-    let systems = group.systems.iter().zip(&section.hellos);
-    let seconds = systems.map(|(system, hellos)| (system.name.to_owned(), json!(hellos.all())));
-    Value::Object(seconds.collect())
+    by_system(group, &section.hellos)
+}
+
+/// What the host's own loop took before each boot, in nanoseconds; null for other kinds.
+fn host_loop(group: &Group, section: &Section) -> Value {
+    if group.kind != Kind::Wall {
+        return Value::Null;
+    }
+    by_system(group, &section.host_loop)
+}
+
+fn by_system(group: &Group, columns: &[Samples]) -> Value {
+    let columns = group.systems.iter().zip(columns);
+    let values = columns.map(|(system, samples)| (system.name.to_owned(), json!(samples.all())));
+    Value::Object(values.collect())
 }
 
 /// The command line of this run.
@@ -285,6 +299,7 @@ mod tests {
             remarks: Vec::new(),
             seconds: 1.0,
             hellos: Vec::new(),
+            host_loop: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::case::{Group, Kernel, Kind, System, in_machine};
 use super::figure::Figure;
+use super::host_loop;
 use super::statistics::Samples;
 use crate::build::{self, Images};
 use crate::cpython;
@@ -54,6 +55,9 @@ pub struct Section {
     /// first frame on the console, in the order of the systems. Here it is the kernel's own,
     /// early in its start; on Linux it is the first process's.
     pub hellos: Vec<Samples>,
+    /// Of wall times: what [`host_loop`] took before each boot, in nanoseconds, in the order of the
+    /// systems.
+    pub host_loop: Vec<Samples>,
 }
 
 /// One figure of every system.
@@ -80,6 +84,7 @@ impl Section {
             remarks: Vec::new(),
             seconds: 0.0,
             hellos: vec![Samples::default(); group.systems.len()],
+            host_loop: vec![Samples::default(); group.systems.len()],
         }
     }
 
@@ -174,7 +179,11 @@ impl Runner {
                     group.rounds,
                     system.name
                 ));
-                let output = self.machine(group, *system)?.run()?;
+                let machine = self.machine(group, *system)?;
+                if group.kind == Kind::Wall {
+                    section.host_loop[index].push(host_loop::nanoseconds());
+                }
+                let output = machine.run()?;
                 match &group.first_line {
                     None => section.take(index, &output.stdout_text()),
                     Some(figure) => {

@@ -1,13 +1,12 @@
 //! Named pipes: how the two sides of a FIFO find each other, and opening a pipe that has
 //! no name by way of one of its descriptors.
 
-use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use linux_raw_sys::general as linux;
 
-use super::{Pipe, PipeEnd, Place};
+use super::{Pipe, PipeEnd, Place, Side};
 use crate::errno::{Errno, Result};
 use crate::fs::file::FileObject;
 use crate::fs::inode::Inode;
@@ -30,22 +29,23 @@ pub fn open_fifo(inode: Arc<dyn Inode>, flags: u32) -> Result<Arc<dyn FileObject
     }
     let is_nonblocking = flags & linux::O_NONBLOCK != 0;
     let pipe = pipe_of(&*inode);
-    if writes && !reads && is_nonblocking && !pipe.has_readers() {
+    // As it is before this end comes: an other side that comes from now on counts, even if it is
+    // gone again when this thread looks.
+    let (readers, writers) = pipe.sides();
+    if writes && !reads && is_nonblocking && !readers.is_there() {
         return Err(Errno::ENXIO);
     }
-    let writer_openings = pipe.writer_openings.load(Ordering::SeqCst);
-    let reader_openings = pipe.reader_openings.load(Ordering::SeqCst);
     let end = PipeEnd::open(&pipe, reads, writes, Place::Named(inode));
+    let has_come =
+        |before: Side, now: Side| (now.is_there() || now.openings != before.openings).then_some(());
     let waited = match (reads, writes) {
         _ if is_nonblocking => Ok(()),
-        (true, false) => pipe.readable.wait_until(None, || {
-            let came = pipe.writer_openings.load(Ordering::SeqCst) != writer_openings;
-            (came || pipe.has_writers()).then_some(())
-        }),
-        (false, true) => pipe.writable.wait_until(None, || {
-            let came = pipe.reader_openings.load(Ordering::SeqCst) != reader_openings;
-            (came || pipe.has_readers()).then_some(())
-        }),
+        (true, false) => pipe
+            .readable
+            .wait_until(None, || has_come(writers, pipe.sides().1)),
+        (false, true) => pipe
+            .writable
+            .wait_until(None, || has_come(readers, pipe.sides().0)),
         _ => Ok(()),
     };
     match waited {

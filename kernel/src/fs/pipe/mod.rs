@@ -4,13 +4,13 @@
 //! `streams`), `pipe2(2)` (`syscall::poll`'s sibling `syscall::pipe`), and how a FIFO's
 //! two sides find each other ([`fifo`]).
 //!
-//! The buffer's lock sleeps and is held over the user copy: no page fault ever needs a
-//! pipe. It is also what makes writes of up to `PIPE_BUF` bytes atomic.
+//! The lock sleeps and is held over the user copy: no page fault ever needs a pipe. It is
+//! what makes writes of up to `PIPE_BUF` bytes atomic, and what makes the bytes and the ends
+//! one state: whoever sees that the last writer is gone sees all that it wrote.
 
 mod fifo;
 
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use bugs::Bug;
@@ -36,22 +36,46 @@ const MAX_SIZE: usize = 1 << 20;
 
 /// What both ends share.
 ///
-/// Lock order: `buffer` before the wait queues' own locks.
+/// Lock order: `state` before the wait queues' own locks.
 pub struct Pipe {
-    buffer: SleepMutex<PipeBuffer>,
-    /// Ends open for reading, and for writing.
-    readers: AtomicUsize,
-    writers: AtomicUsize,
-    /// How often an end was opened for reading, and for writing: what the other side of
-    /// a FIFO waits for.
-    reader_openings: AtomicUsize,
-    writer_openings: AtomicUsize,
-    /// An end for both directions was opened: its pollers know one queue only.
-    has_both: AtomicBool,
+    state: SleepMutex<State>,
     /// Told when there is data, or no writer any more.
     readable: WaitQueue,
     /// Told when there is room, or no reader any more.
     writable: WaitQueue,
+}
+
+struct State {
+    buffer: PipeBuffer,
+    readers: Side,
+    writers: Side,
+    /// An end for both directions was opened: its pollers know one queue only.
+    has_both: bool,
+}
+
+/// The ends of one direction.
+#[derive(Clone, Copy, Default)]
+struct Side {
+    open: usize,
+    /// How often one was opened: what the other side of a FIFO waits for.
+    openings: usize,
+}
+
+impl Side {
+    fn add(&mut self) {
+        self.open += 1;
+        self.openings += 1;
+    }
+
+    /// Whether it was the last one.
+    fn remove(&mut self) -> bool {
+        self.open -= 1;
+        self.open == 0
+    }
+
+    fn is_there(&self) -> bool {
+        self.open > 0
+    }
 }
 
 /// Where `fstat(2)` looks.
@@ -95,37 +119,35 @@ pub fn create(flags: u32) -> (Arc<OpenFile>, Arc<OpenFile>) {
 impl Pipe {
     fn new() -> Self {
         Self {
-            buffer: SleepMutex::new(PipeBuffer::new(DEFAULT_SLOTS)),
-            readers: AtomicUsize::new(0),
-            writers: AtomicUsize::new(0),
-            reader_openings: AtomicUsize::new(0),
-            writer_openings: AtomicUsize::new(0),
-            has_both: AtomicBool::new(false),
+            state: SleepMutex::new(State {
+                buffer: PipeBuffer::new(DEFAULT_SLOTS),
+                readers: Side::default(),
+                writers: Side::default(),
+                has_both: false,
+            }),
             readable: WaitQueue::new(),
             writable: WaitQueue::new(),
         }
     }
 
-    fn has_readers(&self) -> bool {
-        self.readers.load(Ordering::SeqCst) > 0
+    /// Readers and writers.
+    fn sides(&self) -> (Side, Side) {
+        let state = self.state.lock();
+        (state.readers, state.writers)
     }
 
-    fn has_writers(&self) -> bool {
-        self.writers.load(Ordering::SeqCst) > 0
-    }
-
-    fn tell_of_room(&self) {
+    /// There is room again; `has_both` as the state said.
+    fn tell_of_room(&self, has_both: bool) {
         self.writable.wake_all();
-        if self.has_both.load(Ordering::Relaxed) {
+        if has_both {
             self.readable.wake_all();
         }
     }
 
     /// One pass of a read; None where it has to wait.
     fn try_read(&self, to: &mut Destination<'_>) -> Option<Result<usize>> {
-        // Before the look inside: the last one may write and be gone between the two.
-        let has_writers = self.has_writers();
-        let mut buffer = self.buffer.lock();
+        let mut state = self.state.lock();
+        let buffer = &mut state.buffer;
         let was_full = buffer.is_full();
         let mut done = 0;
         let mut error = None;
@@ -144,10 +166,11 @@ impl Pipe {
                 }
             }
         }
-        let has_room = !buffer.is_full();
-        drop(buffer);
-        if was_full && has_room && !bugs::has(Bug::SilentPipe) {
-            self.tell_of_room();
+        let has_room = was_full && !buffer.is_full();
+        let (has_writers, has_both) = (state.writers.is_there(), state.has_both);
+        drop(state);
+        if has_room && !bugs::has(Bug::SilentPipe) {
+            self.tell_of_room(has_both);
         }
         match error {
             _ if done > 0 => Some(Ok(done)),
@@ -159,13 +182,14 @@ impl Pipe {
 
     /// One pass of a write: as much as there is room for; None where that is nothing.
     fn try_write(&self, from: &mut Source<'_>, is_packet: bool) -> Option<Result<usize>> {
-        if !self.has_readers() {
+        let mut state = self.state.lock();
+        if !state.readers.is_there() {
             return Some(Err(Errno::EPIPE));
         }
         if let Err(error) = pressure::check_reserve(Errno::ENOMEM) {
             return Some(Err(error));
         }
-        let mut buffer = self.buffer.lock();
+        let buffer = &mut state.buffer;
         let was_empty = buffer.is_empty();
         let whole = from.remaining();
         let mut done = 0;
@@ -183,7 +207,7 @@ impl Pipe {
                 Err(fault) => error = Some(fault),
             }
         }
-        drop(buffer);
+        drop(state);
         if was_empty && done > 0 {
             self.readable.wake_all();
         }
@@ -203,15 +227,16 @@ impl Pipe {
         if slots * SLOT > MAX_SIZE && task::current_process().credentials().euid != 0 {
             return Err(Errno::EPERM);
         }
-        let mut buffer = self.buffer.lock();
-        let was_full = buffer.is_full();
-        if !buffer.set_limit(slots) {
+        let mut state = self.state.lock();
+        let was_full = state.buffer.is_full();
+        if !state.buffer.set_limit(slots) {
             return Err(Errno::EBUSY);
         }
-        let has_room = was_full && !buffer.is_full();
-        drop(buffer);
+        let has_room = was_full && !state.buffer.is_full();
+        let has_both = state.has_both;
+        drop(state);
         if has_room {
-            self.tell_of_room();
+            self.tell_of_room(has_both);
         }
         Ok(slots * SLOT)
     }
@@ -219,19 +244,21 @@ impl Pipe {
 
 impl PipeEnd {
     fn open(pipe: &Arc<Pipe>, reads: bool, writes: bool, place: Place) -> Self {
+        let mut state = pipe.state.lock();
         let awaits_writer =
-            (!writes && !pipe.has_writers()).then(|| pipe.writer_openings.load(Ordering::SeqCst));
-        if reads && writes {
-            pipe.has_both.store(true, Ordering::Relaxed);
-        }
+            (!writes && !state.writers.is_there()).then_some(state.writers.openings);
+        state.has_both |= reads && writes;
         if reads {
-            pipe.readers.fetch_add(1, Ordering::SeqCst);
-            pipe.reader_openings.fetch_add(1, Ordering::SeqCst);
+            state.readers.add();
+        }
+        if writes {
+            state.writers.add();
+        }
+        drop(state);
+        if reads {
             pipe.writable.wake_all();
         }
         if writes {
-            pipe.writers.fetch_add(1, Ordering::SeqCst);
-            pipe.writer_openings.fetch_add(1, Ordering::SeqCst);
             pipe.readable.wake_all();
         }
         Self {
@@ -246,7 +273,7 @@ impl PipeEnd {
     /// `F_GETPIPE_SZ`, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.pipe.buffer.lock().limit() * SLOT
+        self.pipe.state.lock().buffer.limit() * SLOT
     }
 
     /// `F_SETPIPE_SZ`: the new size in bytes.
@@ -261,17 +288,19 @@ impl PipeEnd {
 impl Drop for PipeEnd {
     fn drop(&mut self) {
         let pipe = &self.pipe;
-        if self.reads && pipe.readers.fetch_sub(1, Ordering::SeqCst) == 1 {
+        let mut state = pipe.state.lock();
+        let has_no_reader = self.reads && state.readers.remove();
+        let has_no_writer = self.writes && state.writers.remove();
+        // Nobody is left: a FIFO forgets what was in it.
+        let unread = (!state.readers.is_there() && !state.writers.is_there())
+            .then(|| core::mem::replace(&mut state.buffer, PipeBuffer::new(DEFAULT_SLOTS)));
+        drop(state);
+        drop(unread);
+        if has_no_reader {
             pipe.writable.wake_all();
         }
-        if self.writes && pipe.writers.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if has_no_writer {
             pipe.readable.wake_all();
-        }
-        if !pipe.has_readers() && !pipe.has_writers() {
-            // Nobody is left: a FIFO forgets what was in it.
-            let unread =
-                core::mem::replace(&mut *pipe.buffer.lock(), PipeBuffer::new(DEFAULT_SLOTS));
-            drop(unread);
         }
     }
 }
@@ -319,28 +348,22 @@ impl FileObject for PipeEnd {
     }
 
     fn poll(&self, _file: &OpenFile) -> Events {
-        let pipe = &self.pipe;
-        // First, as in a read: who is told of an end is told of what is before it.
-        let has_writers = pipe.has_writers();
-        let (is_empty, is_full) = {
-            let buffer = pipe.buffer.lock();
-            (buffer.is_empty(), buffer.is_full())
-        };
+        let state = self.pipe.state.lock();
         let mut events = Events::empty();
         if self.reads {
-            if !is_empty {
+            if !state.buffer.is_empty() {
                 events |= Events::IN | Events::RDNORM;
             }
-            let openings = pipe.writer_openings.load(Ordering::SeqCst);
-            if !has_writers && self.awaits_writer != Some(openings) {
+            let Side { openings, .. } = state.writers;
+            if !state.writers.is_there() && self.awaits_writer != Some(openings) {
                 events |= Events::HUP;
             }
         }
         if self.writes {
-            if !is_full {
+            if !state.buffer.is_full() {
                 events |= Events::OUT | Events::WRNORM;
             }
-            if !pipe.has_readers() {
+            if !state.readers.is_there() {
                 events |= Events::ERR;
             }
         }
@@ -358,7 +381,7 @@ impl FileObject for PipeEnd {
     fn ioctl(&self, _file: &OpenFile, request: u32, argument: usize) -> Result<usize> {
         match request {
             ioctl::FIONREAD => {
-                let length = self.pipe.buffer.lock().len();
+                let length = self.pipe.state.lock().buffer.len();
                 user::write(argument, &i32::try_from(length).unwrap_or(i32::MAX))?;
                 Ok(0)
             }
