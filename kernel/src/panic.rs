@@ -53,10 +53,15 @@ fn backtrace(text: &mut String) {
     // SAFETY: reads a register.
     unsafe { core::arch::asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack)) };
     let mut last = 0;
+    let mut has_left_core_stack = false;
     for depth in 0..DEPTH {
         let address = frame as u64;
-        // Frames lie in the kernel's half, aligned, and grow towards the stack's top.
-        if address <= last || address < 0xffff_8000_0000_0000 || !address.is_multiple_of(8) {
+        // Frames lie in the kernel's half, aligned, and grow towards the stack's top; but from a
+        // core's own stack they go on below a thread's, wherever that is.
+        if address <= last && core::mem::replace(&mut has_left_core_stack, true) {
+            break;
+        }
+        if address < 0xffff_8000_0000_0000 || !address.is_multiple_of(8) {
             break;
         }
         // SAFETY: checked above; the kernel's stacks are mapped.

@@ -11,6 +11,7 @@ pub mod entry;
 pub mod fpu;
 pub mod interrupts;
 pub mod looks;
+pub mod own_stack;
 pub mod start;
 pub mod stop;
 pub mod switch;
@@ -44,6 +45,7 @@ pub struct Core {
     /// The thread that runs here: read by one instruction, which no migration can split.
     current: AtomicPtr<Thread>,
     system_calls: UnsafeCell<u64>,
+    own_stack: UnsafeCell<u64>,
     /// This core's number, counted from 0.
     pub id: usize,
     /// Its local APIC's id.
@@ -109,6 +111,7 @@ impl Core {
             has_fsgsbase: UnsafeCell::new(0),
             current: AtomicPtr::new(core::ptr::null_mut()),
             system_calls: UnsafeCell::new(0),
+            own_stack: UnsafeCell::new(0),
             id,
             apic_id,
             is_fault_forbidden: UnsafeCell::new(false),
@@ -141,6 +144,7 @@ impl Core {
             control::set_kernel_gs_base(0);
             control::set_fs_base(*self.kernel_fs.get());
             (*self.descriptors.get()).load(self);
+            *self.own_stack.get() = own_stack::new(self);
         }
         if control::uses_pcids() {
             // SAFETY: this core, interrupts off, nothing is loaded yet.
@@ -148,6 +152,12 @@ impl Core {
         }
         entry::enable_system_calls();
         fpu::enable();
+    }
+
+    /// The top of the stack that is the core's own.
+    fn own_stack(&self, _off: &InterruptsOff) -> u64 {
+        // SAFETY: written once, when the core was set up.
+        unsafe { *self.own_stack.get() }
     }
 
     /// Sets the stack on which this core enters the kernel from user mode.

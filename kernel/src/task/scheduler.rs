@@ -26,7 +26,7 @@ use super::check;
 use super::outside::{self, Seats};
 use super::process::Process;
 use super::thread::Thread;
-use crate::cpu::{self, Core, control, interrupts, switch};
+use crate::cpu::{self, Core, control, interrupts, own_stack, switch};
 use crate::memory::{frame, loaded};
 use crate::sync::InterruptsOff;
 use crate::time::{self, Instant};
@@ -347,7 +347,10 @@ fn to_arc(thread: &Thread) -> Arc<Thread> {
 fn enqueue(thread: Arc<Thread>, cause: Cause) {
     let off = InterruptsOff::new();
     let scheduler = &cpu::this(&off).scheduler;
-    if system().enqueue(&mut scheduler.own(&off).local, thread, cause, &Machine) {
+    let should_yield = own_stack::run(&off, || {
+        system().enqueue(&mut scheduler.own(&off).local, thread, cause, &Machine)
+    });
+    if should_yield {
         scheduler.should_yield.store(true, Ordering::Relaxed);
     }
     scheduler.time_quantum(&off);
@@ -382,7 +385,7 @@ fn give_way(reason: Leave) {
     let scheduler = &cpu::this(&off).scheduler;
     scheduler.should_yield.store(false, Ordering::Relaxed);
     let own = scheduler.own(&off);
-    system().look_at_inbox(&mut own.local, &Machine);
+    own_stack::run(&off, || system().look_at_inbox(&mut own.local, &Machine));
     let may_stay = own
         .current
         .as_ref()
@@ -457,9 +460,11 @@ fn leave(reason: Leave, off: &InterruptsOff) {
             scheduler.shared.counts.preemptions.add(1);
         }
     }
-    let next = system().pick(&mut own.local, &Machine).or_else(|| {
-        let has_found = system().search(&mut own.local, &Machine);
-        has_found.then(|| system().pick(&mut own.local, &Machine))?
+    let next = own_stack::run(off, || {
+        system().pick(&mut own.local, &Machine).or_else(|| {
+            let has_found = system().search(&mut own.local, &Machine);
+            has_found.then(|| system().pick(&mut own.local, &Machine))?
+        })
     });
     let mut is_allowed = true;
     let next = match next {
