@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -218,6 +219,24 @@ static void overruns(void)
         timer_delete(timers[i]);
 }
 
+/* An interval timer that expires while it is set comes again all the same. */
+static void at_once(void)
+{
+    sigset_t set = set_of(SIGALRM, 0);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int rounds = 0, is_lost = 0;
+    while (rounds < 300 && !is_lost) {
+        setitimer(ITIMER_REAL, &(struct itimerval){{0, 300}, {0, 1}}, NULL);
+        for (int signals = 0; signals < 3; signals++)
+            is_lost |= sigtimedwait(&set, NULL, &(struct timespec){10, 0}) != SIGALRM;
+        setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
+        while (sigtimedwait(&set, NULL, &(struct timespec){0}) > 0)
+            ;
+        rounds++;
+    }
+    printf("at once: %d rounds, lost %d\n", rounds, is_lost);
+}
+
 int main(void)
 {
     descriptors();
@@ -225,6 +244,7 @@ int main(void)
     interrupted("sigsuspend", suspend);
     awaited();
     overruns();
+    at_once();
     many();
     return 0;
 }

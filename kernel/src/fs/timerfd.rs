@@ -54,6 +54,7 @@ impl State {
 
 /// What the timer's interrupt reaches.
 struct Shared {
+    /// Before the locks of the timer.
     state: IrqLock<State>,
     changed: WaitQueue,
 }
@@ -128,17 +129,14 @@ impl TimerFd {
             first if self.is_realtime() => Some(time::instant_of_realtime(first).as_nanos()),
             first => Some(first),
         };
-        let (old, next) = {
-            let mut state = self.shared.state.lock();
-            let old = remaining(&mut state, now);
-            *state = State {
-                next,
-                interval: setting.interval,
-                count: 0,
-            };
-            (old, state.next)
+        let mut state = self.shared.state.lock();
+        let old = remaining(&mut state, now);
+        *state = State {
+            next,
+            interval: setting.interval,
+            count: 0,
         };
-        self.arm(next);
+        self.arm(&state);
         old
     }
 
@@ -146,11 +144,9 @@ impl TimerFd {
     #[must_use]
     pub fn get(&self) -> Setting {
         let now = Instant::now().as_nanos();
-        let (setting, next) = {
-            let mut state = self.shared.state.lock();
-            (remaining(&mut state, now), state.next)
-        };
-        self.arm(next);
+        let mut state = self.shared.state.lock();
+        let setting = remaining(&mut state, now);
+        self.arm(&state);
         setting
     }
 
@@ -161,8 +157,9 @@ impl TimerFd {
         )
     }
 
-    fn arm(&self, next: Option<u64>) {
-        match next {
+    /// Under the state's lock, so that what is armed is what is set.
+    fn arm(&self, state: &State) {
+        match state.next {
             Some(next) => self.timer.arm(Instant::from_nanos(next)),
             None => self.timer.disarm(),
         }
@@ -170,15 +167,13 @@ impl TimerFd {
 
     /// Takes the expirations until now; arms the next.
     fn take(&self) -> Option<u64> {
-        let (count, next) = {
-            let mut state = self.shared.state.lock();
-            state.advance(Instant::now().as_nanos());
-            (core::mem::take(&mut state.count), state.next)
-        };
+        let mut state = self.shared.state.lock();
+        state.advance(Instant::now().as_nanos());
+        let count = core::mem::take(&mut state.count);
         if count == 0 {
             return None;
         }
-        self.arm(next);
+        self.arm(&state);
         Some(count)
     }
 }

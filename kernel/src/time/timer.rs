@@ -70,7 +70,7 @@ pub fn arm(deadline: Instant, mut target: Arc<dyn Expire>) -> Armed {
 /// A timer to be set again and again, by anybody who has a reference. Dropping it disarms it.
 pub struct Timer {
     target: Arc<dyn Expire>,
-    /// A leaf lock: what is taken out is cancelled outside of it.
+    /// Before the lock of a core's timers; what is taken out is cancelled outside of it.
     armed: IrqLock<Option<Armed>>,
 }
 
@@ -86,16 +86,20 @@ impl Timer {
 
     /// Sets it to expire once, at `deadline`; an earlier setting is forgotten.
     pub fn arm(&self, deadline: Instant) {
-        self.replace(Some(arm(deadline, self.target.clone())));
+        self.replace(|| Some(arm(deadline, self.target.clone())));
     }
 
     /// Forgets the setting. An expiry that has begun on another core still happens.
     pub fn disarm(&self) {
-        self.replace(None);
+        self.replace(|| None);
     }
 
-    fn replace(&self, armed: Option<Armed>) {
-        let old = mem::replace(&mut *self.armed.lock(), armed);
+    /// Arms under the lock: one that expires at once and is armed anew by that comes later.
+    fn replace(&self, armed: impl FnOnce() -> Option<Armed>) {
+        let old = {
+            let mut slot = self.armed.lock();
+            mem::replace(&mut *slot, armed())
+        };
         drop(old);
     }
 }

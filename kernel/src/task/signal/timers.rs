@@ -26,6 +26,9 @@ pub struct Notice {
 struct Setting {
     deadline: Option<Instant>,
     interval: Duration,
+    /// For `deadline`, always: they change together, or one that expires at this moment would arm
+    /// itself anew for what is no longer set, or be forgotten.
+    armed: Option<Armed>,
 }
 
 /// A timer of a process that sends it signals.
@@ -33,9 +36,8 @@ pub struct IntervalTimer {
     this: Weak<Self>,
     process: Weak<Process>,
     notice: Notice,
+    /// Before the lock of a core's timers; what is taken out is cancelled outside of it.
     setting: IrqLock<Setting>,
-    /// A leaf lock: what is taken out is cancelled outside of it.
-    armed: IrqLock<Option<Armed>>,
     overruns: AtomicI32,
 }
 
@@ -50,8 +52,8 @@ impl IntervalTimer {
             setting: IrqLock::new(Setting {
                 deadline: None,
                 interval: Duration::ZERO,
+                armed: None,
             }),
-            armed: IrqLock::new(None),
             overruns: AtomicI32::new(0),
         })
     }
@@ -59,13 +61,13 @@ impl IntervalTimer {
     /// Sets it, or stops it where `deadline` is None; the old setting: time left (zero:
     /// it was not set) and interval.
     pub fn set(&self, deadline: Option<Instant>, interval: Duration) -> (Duration, Duration) {
-        let old = {
+        let (old, cancelled) = {
             let mut setting = self.setting.lock();
             let old = (setting.time_left(), setting.interval);
-            *setting = Setting { deadline, interval };
-            old
+            setting.interval = interval;
+            (old, self.arm(&mut setting, deadline))
         };
-        self.arm(deadline);
+        drop(cancelled);
         old
     }
 
@@ -87,10 +89,11 @@ impl IntervalTimer {
         self.overruns.load(Ordering::Relaxed)
     }
 
-    fn arm(&self, deadline: Option<Instant>) {
+    /// Sets the deadline; what was armed before, to be cancelled once the lock is open.
+    fn arm(&self, setting: &mut Setting, deadline: Option<Instant>) -> Option<Armed> {
         let armed = deadline.and_then(|deadline| Some(time::arm(deadline, self.this.upgrade()?)));
-        let old = core::mem::replace(&mut *self.armed.lock(), armed);
-        drop(old);
+        setting.deadline = deadline;
+        core::mem::replace(&mut setting.armed, armed)
     }
 
     fn send(&self, overruns: i32) {
@@ -134,23 +137,22 @@ impl Setting {
 impl Expire for IntervalTimer {
     fn expire(&self) {
         let now = Instant::now();
-        let (next, missed) = {
+        let (cancelled, missed) = {
             let mut setting = self.setting.lock();
             let Some(deadline) = setting.deadline.filter(|deadline| *deadline <= now) else {
                 return;
             };
-            if setting.interval.is_zero() {
-                setting.deadline = None;
+            let (next, missed) = if setting.interval.is_zero() {
                 (None, 0)
             } else {
                 let interval = setting.interval.as_nanos() as u64;
                 let missed = now.since(deadline).as_nanos() as u64 / interval.max(1);
                 let next = deadline + Duration::from_nanos(interval.saturating_mul(missed + 1));
-                setting.deadline = Some(next);
                 (Some(next), missed)
-            }
+            };
+            (self.arm(&mut setting, next), missed)
         };
-        self.arm(next);
+        drop(cancelled);
         self.send(i32::try_from(missed).unwrap_or(i32::MAX));
     }
 }
