@@ -257,6 +257,24 @@ static void processes(void)
     TRY(syscall(-1));
 }
 
+/* Children whose ends SIGCHLD tells of, and others, are waited for apart. */
+static void clones(void)
+{
+    puts("-- clones");
+    long clone = syscall(SYS_clone, 0, 0, 0, 0, 0);
+    if (clone == 0)
+        _exit(3);
+    pid_t forked = fork();
+    if (forked == 0)
+        _exit(4);
+    TRY(waitpid(clone, NULL, 0));
+    TRY(waitpid(forked, NULL, __WCLONE));
+    TRY(waitid(P_PID, clone, &(siginfo_t){0}, WEXITED));
+    TRY(waitpid(clone, NULL, __WCLONE));
+    TRY(waitpid(forked, NULL, __WALL));
+    TRY(waitpid(-1, NULL, __WALL));
+}
+
 static void signals_and_time(void)
 {
     sigset_t set;
@@ -560,6 +578,38 @@ static void permissions(void)
     _exit(0);
 }
 
+/* capget(2): a header is a version and a process; sets are three words, twice in all but the
+   first version. */
+static void capabilities(void)
+{
+    unsigned sets[6];
+    struct {
+        unsigned version;
+        int process;
+    } first = {0x19980330, 0}, third = {0x20080522, 0}, unknown = {1, 0}, negative = third,
+      nobody = third, other = third;
+    negative.process = -1;
+    nobody.process = 0x3fffffff;
+    other.process = getppid();
+    puts("-- capabilities");
+    TRY(syscall(SYS_capget, &first, sets));
+    TRY(syscall(SYS_capget, &third, sets));
+    TRY(syscall(SYS_capset, &third, sets));
+    TRY(syscall(SYS_capget, &third, 0));
+    TRY(syscall(SYS_capget, &unknown, 0));
+    printf("the version is %#x\n", unknown.version);
+    unknown.version = 1;
+    TRY(syscall(SYS_capget, &unknown, sets));
+    TRY(syscall(SYS_capget, &negative, sets));
+    TRY(syscall(SYS_capget, &nobody, sets));
+    TRY(syscall(SYS_capget, 8, sets));
+    TRY(syscall(SYS_capget, &third, 8));
+    TRY(syscall(SYS_capset, &third, 8));
+    TRY(syscall(SYS_capset, &other, sets));
+    unknown.version = 1;
+    TRY(syscall(SYS_capset, &unknown, sets));
+}
+
 static void limits(void)
 {
     struct rlimit limit = {40, 40};
@@ -620,10 +670,12 @@ int main(int count, char **arguments)
     descriptors();
     names();
     processes();
+    clones();
     signals_and_time();
     memory();
     sockets();
     streams();
+    capabilities();
     programs();
     fflush(stdout);
     if (fork() == 0)

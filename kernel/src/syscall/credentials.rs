@@ -1,4 +1,4 @@
-//! Users and groups, and resource limits.
+//! Users, groups and capabilities, and resource limits.
 
 use std::sync::Arc;
 
@@ -34,11 +34,81 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_setfsgid => Ok(me().egid as usize),
         linux::__NR_getgroups => getgroups(args),
         linux::__NR_setgroups => setgroups(args),
+        linux::__NR_capget => capget(args),
+        linux::__NR_capset => capset(args),
         linux::__NR_getrlimit => getrlimit(args),
         linux::__NR_setrlimit => setrlimit(args),
         linux::__NR_prlimit64 => prlimit(args),
         _ => return None,
     })
+}
+
+/// Where a capability header says whose capabilities are meant.
+const CAPABILITY_PID: usize = size_of::<u32>();
+
+/// How many words each set has in the version that a capability header asks for; in an unknown one
+/// the header is told the newest, which is how programs ask for it (capget(2)).
+fn capability_words(header: usize) -> Result<usize> {
+    match user::read::<u32>(header)? {
+        linux::_LINUX_CAPABILITY_VERSION_1 => Ok(1),
+        linux::_LINUX_CAPABILITY_VERSION_2 | linux::_LINUX_CAPABILITY_VERSION_3 => Ok(2),
+        _ => {
+            user::write(header, &linux::_LINUX_CAPABILITY_VERSION_3)?;
+            Err(Errno::EINVAL)
+        }
+    }
+}
+
+/// A word of the effective, permitted and inheritable sets, as `struct __user_cap_data_struct` has
+/// them.
+fn capability_word(of: &Credentials, word: usize) -> [u32; 3] {
+    let sets = [of.effective_capabilities(), of.permitted_capabilities(), 0];
+    sets.map(|set| (set >> (32 * word)) as u32)
+}
+
+fn capget([header, data, ..]: [usize; 6]) -> Result<usize> {
+    let words = match capability_words(header) {
+        Err(Errno::EINVAL) if data == 0 => return Ok(0),
+        words => words?,
+    };
+    if data == 0 {
+        return Ok(0);
+    }
+    let of = match user::read::<i32>(header.wrapping_add(CAPABILITY_PID))? {
+        ..0 => return Err(Errno::EINVAL),
+        0 => task::current_process().credentials(),
+        id => {
+            let thread = process::find_thread(id as u32).ok_or(Errno::ESRCH)?;
+            thread.process().credentials()
+        }
+    };
+    for word in 0..words {
+        let place = data.wrapping_add(word * size_of::<[u32; 3]>());
+        for (index, value) in capability_word(&of, word).iter().enumerate() {
+            user::write(place.wrapping_add(index * size_of::<u32>()), value)?;
+        }
+    }
+    Ok(0)
+}
+
+/// Capabilities follow from the user here: asked for the ones that are there it succeeds, and for
+/// others, fewer included, it does not.
+fn capset([header, data, ..]: [usize; 6]) -> Result<usize> {
+    let words = capability_words(header)?;
+    let id = user::read::<i32>(header.wrapping_add(CAPABILITY_PID))?;
+    if id != 0 && id as u32 != task::current().id() {
+        return Err(Errno::EPERM);
+    }
+    let own = task::current_process().credentials();
+    for word in 0..words {
+        let place = data.wrapping_add(word * size_of::<[u32; 3]>());
+        for (index, value) in capability_word(&own, word).into_iter().enumerate() {
+            if user::read::<u32>(place.wrapping_add(index * size_of::<u32>()))? != value {
+                return Err(Errno::EPERM);
+            }
+        }
+    }
+    Ok(0)
 }
 
 /// "Leave it" in `setreuid` and its kin.

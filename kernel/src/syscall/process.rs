@@ -11,7 +11,7 @@ use crate::memory::{pressure, user};
 use crate::sync::InterruptsOff;
 use crate::task::clone::{self, Request};
 use crate::task::signal::{self, deliver, info};
-use crate::task::wait::{self, Options, Who};
+use crate::task::wait::{self, Kinds, Options, Who};
 use crate::task::{self, Process, exec, exit, process};
 
 /// What became of a call that may need the whole frame.
@@ -283,6 +283,7 @@ fn wait4([pid, status, options, usage, ..]: [usize; 6]) -> Result<usize> {
         &task::current_process(),
         Options {
             who: who_of(pid as i32),
+            kinds: Kinds::of(bits),
             exited: true,
             stopped: bits & linux::WUNTRACED != 0,
             continued: bits & linux::WCONTINUED != 0,
@@ -332,6 +333,7 @@ fn waitid([kind, id, to, options, usage, _]: [usize; 6]) -> Result<usize> {
         &task::current_process(),
         Options {
             who,
+            kinds: Kinds::of(bits),
             exited: bits & linux::WEXITED != 0,
             stopped: bits & linux::WSTOPPED != 0,
             continued: bits & linux::WCONTINUED != 0,

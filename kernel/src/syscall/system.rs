@@ -16,7 +16,7 @@ pub(super) fn dispatch(number: u32, args: [usize; 6]) -> Option<Result<usize>> {
         linux::__NR_getrandom => getrandom(args),
         linux::__NR_sethostname => set_name(&uts::HOST, args),
         linux::__NR_setdomainname => set_name(&uts::DOMAIN, args),
-        linux::__NR_reboot => Err(Errno::EPERM),
+        linux::__NR_reboot => reboot(args),
         _ => return None,
     })
 }
@@ -52,6 +52,21 @@ fn set_name(name: &uts::Name, [from, length, ..]: [usize; 6]) -> Result<usize> {
     user::copy_in(from, bytes)?;
     name.set(bytes);
     Ok(0)
+}
+
+/// `reboot(2)`: the machine ends with its first process, and by nothing else.
+fn reboot([first, second, ..]: [usize; 6]) -> Result<usize> {
+    const SECOND: [u32; 4] = [
+        linux::LINUX_REBOOT_MAGIC2,
+        linux::LINUX_REBOOT_MAGIC2A,
+        linux::LINUX_REBOOT_MAGIC2B,
+        linux::LINUX_REBOOT_MAGIC2C,
+    ];
+    let is_meant = first as u32 == linux::LINUX_REBOOT_MAGIC1 && SECOND.contains(&(second as u32));
+    if task::current_credentials().euid == 0 && !is_meant {
+        return Err(Errno::EINVAL);
+    }
+    Err(Errno::EPERM)
 }
 
 fn sysinfo([to, ..]: [usize; 6]) -> Result<usize> {

@@ -6,6 +6,10 @@ use std::sync::Arc;
 /// Supplementary groups that a process may have (`NGROUPS_MAX`).
 pub const GROUPS_MAX: usize = 65_536;
 
+/// All capabilities of Linux 6.1, `CAP_CHOWN` to `CAP_CHECKPOINT_RESTORE`. The superuser
+/// has them all, others none (`capabilities(7)`).
+pub const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
+
 /// Who a process acts for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "credentials(7) names them")]
@@ -18,6 +22,28 @@ pub struct Credentials {
     pub sgid: u32,
     /// The supplementary groups.
     pub groups: Groups,
+}
+
+impl Credentials {
+    /// The capabilities that it may use.
+    #[must_use]
+    pub fn effective_capabilities(&self) -> u64 {
+        capabilities_of(self.euid)
+    }
+
+    /// Those that it could take back by becoming one of its users.
+    #[must_use]
+    pub fn permitted_capabilities(&self) -> u64 {
+        let users = [self.uid, self.euid, self.suid];
+        users
+            .map(capabilities_of)
+            .into_iter()
+            .fold(0, |all, one| all | one)
+    }
+}
+
+fn capabilities_of(user: u32) -> u64 {
+    if user == 0 { ALL_CAPABILITIES } else { 0 }
 }
 
 /// Supplementary groups, in ascending order. Copies share the list.

@@ -535,6 +535,10 @@ pub fn execve(mut call: Call, frame: &mut TrapFrame) -> Result<()> {
             ..Default::default()
         });
     process.set_program(image.program.clone());
+    // A program's parent waits for it as for any other child, however that was made.
+    process
+        .exit_signal
+        .store(linux_raw_sys::general::SIGCHLD, Ordering::Relaxed);
     thread.set_name(&script_name);
     let old = process.replace_space(Some(image.space.clone()));
     process.tell_space_its_limits();

@@ -45,11 +45,45 @@ pub enum Who {
     Group(u32),
 }
 
+/// Which kind of children a wait is for, by the signal that tells of their ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// Those that a fork made: SIGCHLD tells.
+    Forks,
+    /// The others (`__WCLONE`).
+    Clones,
+    /// All (`__WALL`).
+    All,
+}
+
+impl Kinds {
+    /// As the options of `wait4(2)` and `waitid(2)` say.
+    #[must_use]
+    pub fn of(options: u32) -> Self {
+        match options & (linux::__WALL | linux::__WCLONE) {
+            0 => Self::Forks,
+            linux::__WCLONE => Self::Clones,
+            _ => Self::All,
+        }
+    }
+
+    fn has(self, child: &Process) -> bool {
+        let is_fork = child.exit_signal.load(Ordering::Relaxed) == linux::SIGCHLD;
+        match self {
+            Self::Forks => is_fork,
+            Self::Clones => !is_fork,
+            Self::All => true,
+        }
+    }
+}
+
 /// What a wait is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Which children.
     pub who: Who,
+    /// Of which kind.
+    pub kinds: Kinds,
     /// Ended ones.
     pub exited: bool,
     /// Stopped ones.
@@ -126,7 +160,7 @@ fn look(parent: &Arc<Process>, options: Options) -> Result<Option<Event>> {
             Who::Process(id) => child.id() == id,
             Who::Group(group) => child.group_id() == group,
         };
-        if !is_meant {
+        if !is_meant || !options.kinds.has(&child) {
             continue;
         }
         is_any = true;

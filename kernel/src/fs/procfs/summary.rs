@@ -11,13 +11,10 @@ use super::status::{name, sizes, state};
 use crate::cpu;
 use crate::errno::Result;
 use crate::memory::PAGE_SIZE;
+use crate::task::credentials::ALL_CAPABILITIES;
 use crate::task::process::Process;
 use crate::task::{Credentials, Thread};
 use crate::time::Instant;
-
-/// All capabilities of Linux 6.1, `CAP_CHOWN` to `CAP_CHECKPOINT_RESTORE`. The superuser
-/// has them all, others none (`capabilities(7)`).
-const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
 
 pub(super) fn status(process: &Process, thread: u32) -> Result<Vec<u8>> {
     let credentials = process.credentials();
@@ -123,15 +120,13 @@ fn signals(to: &mut String, process: &Process, this: Option<&Arc<Thread>>) -> co
 }
 
 fn capabilities(to: &mut String, credentials: &Credentials) -> core::fmt::Result {
-    let held = |user: u32| if user == 0 { ALL_CAPABILITIES } else { 0 };
-    let ids = [credentials.uid, credentials.euid, credentials.suid];
-    let permitted = ids.into_iter().map(held).fold(0, |all, one| all | one);
     write!(
         to,
         "CapInh:\t{none:016x}\nCapPrm:\t{permitted:016x}\nCapEff:\t{effective:016x}\n\
          CapBnd:\t{ALL_CAPABILITIES:016x}\nCapAmb:\t{none:016x}\nNoNewPrivs:\t0\n",
         none = 0,
-        effective = held(credentials.euid),
+        permitted = credentials.permitted_capabilities(),
+        effective = credentials.effective_capabilities(),
     )
 }
 
