@@ -28,6 +28,7 @@ pub mod cli;
 pub mod console;
 pub mod cpio;
 pub mod cpython;
+pub mod debian;
 pub mod error;
 pub mod files;
 pub mod fingerprint;

@@ -63,6 +63,8 @@ const fn list(need: Need) -> &'static [(&'static str, &'static str)] {
                 "libpython3.11-testsuite",
             ),
             ("strace", "strace"),
+            ("/usr/bin/hackbench", "rt-tests"),
+            ("/usr/bin/stress-ng", "stress-ng"),
             ("cpio", "cpio"),
         ],
     }

@@ -3,11 +3,13 @@
 //! | module | what is promised there |
 //! |---|---|
 //! | [`boot`] | a machine starts, whatever its cores and CPU, and stands when it must fall |
+//! | [`frames`] | no function of the kernel takes half a stack |
 //! | [`streams`] | the console as pipes |
 //! | [`endings`] | how programs and machines end |
 //! | [`programs`] | static C programs do what they do on Linux |
 //! | [`mutants`] | damaged programs, thousands of them |
 //! | [`exhaustion`] | memory, descriptors and processes run out |
+//! | [`judges`] | Debian's hackbench and stress-ng, as they are, find nothing wrong |
 //! | [`scheduler`] | work spreads, the tables add up, loops leave a prompt answering |
 //! | [`interrupts`] | interrupt lines, ports and registers in Python, and drivers |
 //! | [`reactor`] | Twisted with packages from PyPI, on one object of the kernel |
@@ -25,7 +27,9 @@ mod common;
 mod door;
 mod endings;
 mod exhaustion;
+mod frames;
 mod interrupts;
+mod judges;
 mod mutants;
 mod policies;
 mod programs;
@@ -47,9 +51,11 @@ fn main() -> ExitCode {
     let mut tier = Tier::new("qemu").second_tries(2);
     for add in [
         boot::add,
+        frames::add,
         streams::add,
         endings::add,
         programs::add,
+        judges::add,
         scheduler::add,
         mutants::add,
         exhaustion::add,
