@@ -42,6 +42,12 @@ impl<T> Shared<T> {
         self.load.load(Ordering::Relaxed)
     }
 
+    /// Whether others have posted something that the core has not taken yet.
+    #[must_use]
+    pub fn has_posts(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
     pub(crate) fn add_load(&self, tasks: usize) {
         self.load.fetch_add(tasks, Ordering::Relaxed);
     }

@@ -385,7 +385,9 @@ fn give_way(reason: Leave) {
     let scheduler = &cpu::this(&off).scheduler;
     scheduler.should_yield.store(false, Ordering::Relaxed);
     let own = scheduler.own(&off);
-    own_stack::run(&off, || system().look_at_inbox(&mut own.local, &Machine));
+    if scheduler.shared.has_posts() {
+        own_stack::run(&off, || system().look_at_inbox(&mut own.local, &Machine));
+    }
     let may_stay = own
         .current
         .as_ref()
