@@ -134,7 +134,7 @@ fn bytes(size: u64) -> String {
 }
 
 fn memory(depth: Depth) -> Vec<Case> {
-    let count = depth.pick(100, 10_000);
+    let count = depth.pick(200, 10_000);
     let figure = |name: &str, label: &str, most: u64| {
         let figure = Figure::new(name, label, Unit::Kibibytes);
         figure.at_most_itself((most * 1024) as f64)
