@@ -62,7 +62,7 @@ const MODULES: [(&str, &[Program]); 4] = [
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
-    vec![wall(depth), instructions()]
+    vec![wall(depth), instructions(depth)]
 }
 
 /// A case of each module, with so many samples of each program.
@@ -104,11 +104,14 @@ fn wall(depth: Depth) -> Group {
     }
 }
 
-fn instructions() -> Group {
+/// Of the first module only in a quick run.
+fn instructions(depth: Depth) -> Group {
     let title = "for a Python program, the same interpreter, one core";
+    let mut cases = cases(1, Unit::Instructions);
+    cases.truncate(depth.pick(2, cases.len()));
     Group {
         cores: 1,
-        ..Group::counted(title, cases(1, Unit::Instructions))
+        ..Group::counted(title, cases)
     }
 }
 

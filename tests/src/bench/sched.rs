@@ -16,7 +16,7 @@ pub fn groups(depth: Depth) -> Vec<Group> {
 
 /// How many address-space loads keep the TLB, on a CPU that has PCID.
 fn spaces(depth: Depth) -> Group {
-    let (processes, loads) = depth.pick((200, 2_000), (1_000, 10_000));
+    let (processes, loads) = depth.pick((100, 1_000), (1_000, 10_000));
     let label = format!("loads that keep the TLB, {processes} processes on a core");
     let kept = Figure::new("spaces_kept", label, Unit::Efficiency).at_least(0.99);
     Group {
@@ -37,7 +37,7 @@ fn spaces(depth: Depth) -> Group {
 /// On two cores of the host, one for each virtual one.
 fn wall(depth: Depth) -> Group {
     use Unit::Microseconds;
-    let (loops, samples) = depth.pick((60_000, 3), (200_000, 5));
+    let (loops, samples) = depth.pick((40_000, 3), (200_000, 5));
     let efficiency = |command: String, name: &str, label: &str| {
         let figure = Figure::new(name, label, Unit::Efficiency);
         Case::new(command, [figure.at_least_part(1.0, System::PLAIN)])
