@@ -42,6 +42,10 @@ pub fn exit_thread() -> ! {
     process.ended.add(thread.usage_at(Instant::now()));
     process.self_events.wake_all();
     if is_last {
+        if process.spawned().is_none() {
+            // Its parent may look at it before it waits.
+            process.keep_name(thread.name());
+        }
         end_process(&process);
     } else {
         signal::choose_again(&process);

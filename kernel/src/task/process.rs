@@ -114,6 +114,8 @@ pub struct Process {
     pub(super) vfork_done: AtomicBool,
     /// Signal that tells the parent of the end.
     pub(super) exit_signal: AtomicU32,
+    /// Its last thread's name, once that is gone.
+    last_name: IrqLock<Vec<u8>>,
     cpu_timers: CpuTimers,
     pub(super) real_timer: IrqLock<Option<Arc<super::signal::timers::IntervalTimer>>>,
     /// Whether it has called `execve` since it was forked.
@@ -297,6 +299,7 @@ impl Process {
             started: Instant::now(),
             vfork_done: AtomicBool::new(true),
             exit_signal: AtomicU32::new(linux::SIGCHLD),
+            last_name: IrqLock::new(Vec::new()),
             cpu_timers: CpuTimers::new(),
             real_timer: IrqLock::new(None),
             has_executed: AtomicBool::new(false),
@@ -570,11 +573,17 @@ impl Process {
         self.threads.lock().push(thread);
     }
 
-    /// The name of its first thread.
+    /// The name of its first thread; where it has ended, of its last one.
     #[must_use]
     pub fn name(&self) -> Vec<u8> {
         let first = self.threads.lock().first().cloned();
-        first.map_or_else(Vec::new, |thread| thread.name())
+        first.map_or_else(|| self.last_name.lock().clone(), |thread| thread.name())
+    }
+
+    /// Its last thread leaves.
+    pub(super) fn keep_name(&self, name: Vec<u8>) {
+        let none = core::mem::replace(&mut *self.last_name.lock(), name);
+        drop(none);
     }
 
     /// What is pending for all of its threads, and what its signals do.

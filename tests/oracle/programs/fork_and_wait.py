@@ -69,6 +69,18 @@ def stopped():
     print(pid2 == pid, os.WTERMSIG(status), usage.ru_utime >= 0)
 
 
+def ended():
+    """What /proc says of a child that has ended, until it is waited for."""
+    number = child(lambda: 3)
+    os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)
+    with open("/proc/self/comm") as own, open(f"/proc/{number}/comm") as its:
+        print("named as it was", own.read() == its.read())
+    with open(f"/proc/{number}/status") as lines:
+        told = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+    print(told["State"], told["Pid"] == str(number), told["PPid"] == str(os.getpid()))
+    print(os.waitpid(number, 0)[1], os.path.exists(f"/proc/{number}"))
+
+
 def pipes():
     """A pipe to a child and back, ended by closing."""
     down, up = os.pipe(), os.pipe()
@@ -147,6 +159,7 @@ if __name__ == "__main__":
     statuses()
     many()
     stopped()
+    ended()
     pipes()
     memory_and_files()
     exec_and_spawn()
