@@ -129,7 +129,8 @@ extern "C" fn kernel_main(magic: u32, info: u64) -> ! {
             "" => {}
             "tlb" => memory::tlb::check_shootdowns(),
             "sched" => task::check::turn_on(),
-            other => warn!("check={other} is none: tlb, sched"),
+            "stacks" => memory::stacks::turn_check_on(),
+            other => warn!("check={other} is none: tlb, sched, stacks"),
         }
     }
     log_memory(&boot, archive);

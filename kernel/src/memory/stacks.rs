@@ -4,6 +4,11 @@
 //! the next threads, unless memory is short; the others' frames are free when their threads
 //! are gone. Stacks never fault on demand, because the fault's frame would have to be pushed
 //! on the very stack that is missing.
+//!
+//! With `check=stacks` each is painted when it is made, and how deep it was used is looked at when
+//! it is given back.
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::frame::{Frame, FrameUse, OUT_OF_MEMORY, OutOfMemory};
 use super::window::Window;
@@ -17,6 +22,14 @@ const PAGES: usize = STACK_SIZE as usize / PAGE_SIZE;
 
 /// Stacks that are kept for the next threads, of all cores together: 1 MiB.
 const RESERVE: usize = 64;
+
+/// What an unused word holds that was painted.
+const PAINT: u64 = u64::from_le_bytes(*b"painted\n");
+/// Bytes that must be left over of every stack.
+const LEAST_LEFT: u64 = 2048;
+
+static IS_CHECKED: AtomicBool = AtomicBool::new(false);
+static DEEPEST: AtomicU64 = AtomicU64::new(0);
 
 static SLOTS: Window = Window::new(
     layout::STACKS,
@@ -57,11 +70,34 @@ impl KernelStack {
         if failing::must_fail() {
             return Err(OUT_OF_MEMORY);
         }
-        if let Some(bottom) = KEPT.lock().pop() {
-            return Ok(Self { bottom });
+        let kept = KEPT.lock().pop();
+        let bottom = match kept {
+            Some(bottom) => bottom,
+            None => SLOTS.map(PAGES, || Frame::allocate_zeroed(FrameUse::KernelStack))?,
+        };
+        let mut stack = Self { bottom };
+        if IS_CHECKED.load(Ordering::Relaxed) {
+            stack.words().fill(PAINT);
         }
-        let bottom = SLOTS.map(PAGES, || Frame::allocate_zeroed(FrameUse::KernelStack))?;
-        Ok(Self { bottom })
+        Ok(stack)
+    }
+
+    /// All of it: nobody runs on it.
+    fn words(&mut self) -> &mut [u64] {
+        let length = STACK_SIZE as usize / size_of::<u64>();
+        // SAFETY: mapped until it is dropped, and this reference's alone until then.
+        unsafe { core::slice::from_raw_parts_mut(self.bottom as *mut u64, length) }
+    }
+
+    /// How deep it was used.
+    fn check_depth(&mut self) {
+        let unused = self.words().iter().take_while(|word| **word == PAINT);
+        let left = (unused.count() * size_of::<u64>()) as u64;
+        DEEPEST.fetch_max(STACK_SIZE - left, Ordering::Relaxed);
+        assert!(
+            left >= LEAST_LEFT,
+            "check=stacks: of a kernel stack {left} bytes were left"
+        );
     }
 
     /// The stack that holds `address`, whose owner gave it away by `mem::forget`.
@@ -90,12 +126,26 @@ impl KernelStack {
 
 impl Drop for KernelStack {
     fn drop(&mut self) {
+        if IS_CHECKED.load(Ordering::Relaxed) {
+            self.check_depth();
+        }
         if KEPT.lock().push(self.bottom) {
             return;
         }
         SLOTS.unmap(self.bottom, PAGES);
         GIVEN_BACK.add(1);
     }
+}
+
+/// Turns the check on: before there is a stack that is given back.
+pub fn turn_check_on() {
+    IS_CHECKED.store(true, Ordering::Relaxed);
+}
+
+/// The most bytes that a stack was used by that has been given back; 0 without the check.
+#[must_use]
+pub fn deepest() -> u64 {
+    DEEPEST.load(Ordering::Relaxed)
 }
 
 /// Gives back the reserve; whether there was any.

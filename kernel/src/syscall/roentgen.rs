@@ -17,7 +17,7 @@ use crate::cpu::entry::TrapFrame;
 use crate::devices::lines;
 use crate::errno::Result;
 use crate::memory::frame;
-use crate::memory::{heap, kernel_map, user};
+use crate::memory::{heap, kernel_map, stacks, user};
 use crate::task::outside::record;
 use crate::task::{self, futex, process};
 
@@ -82,6 +82,7 @@ fn counters() -> String {
     // Gauges: read when asked for.
     let _ = writeln!(text, "memory_free_counted {}", frame::count_free());
     let _ = writeln!(text, "kernel_heap_used {}", heap::used());
+    let _ = writeln!(text, "kernel_stack_deepest {}", stacks::deepest());
     let _ = writeln!(
         text,
         "memory_writable_executable {}",

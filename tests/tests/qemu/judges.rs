@@ -29,5 +29,6 @@ fn asking(name: &str) -> Machine {
     Machine::new()
         .tree(tree)
         .python(["-c", include_str!("judges.py"), name])
+        .kernel_words("check=tlb,sched,stacks")
         .smp(2)
 }
