@@ -105,8 +105,8 @@ class Table:
     machines: list[dict[str, Any]] = field(default_factory=list)
     #: By system, seconds to the first frame of the console.
     hellos: dict[str, Cell] = field(default_factory=dict)
-    #: Nanoseconds of the host's own loop, before each boot.
-    host_loop: list[float] = field(default_factory=list)
+    #: Milliseconds of the host's own loop, before each boot.
+    host_loop: Cell = field(default_factory=lambda: Cell([]))
 
     @property
     def ours(self) -> str:
@@ -194,7 +194,7 @@ def read(path: pathlib.Path) -> Result:
             }
         )
         for samples in (group.get("host_loop") or {}).values():
-            table.host_loop.extend(samples)
+            table.host_loop.samples.extend(sample / 1e6 for sample in samples)
         for system, seconds in (group.get("hellos") or {}).items():
             if seconds:
                 table.hellos[system] = Cell(seconds)

@@ -75,12 +75,7 @@ impl CoreDescriptors {
 
 /// A stack for one special vector of one core, its storage's address at the top.
 fn special_stack(core: &'static Core) -> u64 {
-    let Ok(stack) = KernelStack::new() else {
-        panic!("no memory for the interrupt stacks of core {}", core.id);
-    };
-    let top = stack.top() - 16;
-    // The stack lives as long as the core: for ever.
-    core::mem::forget(stack);
+    let top = KernelStack::for_ever(core.id) - 16;
     // SAFETY: the topmost words of a stack that nobody uses yet.
     unsafe { (top as *mut u64).write(core::ptr::from_ref(core) as u64) };
     top

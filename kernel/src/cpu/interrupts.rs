@@ -6,7 +6,7 @@ use bugs::Bug;
 use sched::counts::OwnCount;
 use smp::apic::{LocalApic, Timer, Vectors};
 
-use super::{Core, this};
+use super::{Core, own_stack, this};
 use crate::devices::lines;
 use crate::memory::{heap, tlb};
 use crate::sync::{InterruptsOff, IrqLock};
@@ -184,7 +184,11 @@ pub fn set_handler(line: u8, handler: Handler) {
 /// An interrupt of this core; interrupts are off.
 pub(super) fn handle(vector: u8) {
     let off = InterruptsOff::new();
-    let core = this(&off);
+    own_stack::run(&off, || serve(vector, &off));
+}
+
+fn serve(vector: u8, off: &InterruptsOff) {
+    let core = this(off);
     core.interrupts.all.add(1);
     if vector == SPURIOUS {
         STRAY_INTERRUPTS.add(1);
@@ -193,34 +197,34 @@ pub(super) fn handle(vector: u8) {
     if SERVED_LINES.contains(&vector) {
         // Before the end is told: what is level-triggered would fire again at once.
         DEVICE_INTERRUPTS.add(1);
-        check::interrupted(core, &off);
+        check::interrupted(core, off);
         lines::interrupt(vector);
-        with_apic(&off, LocalApic::end_of_interrupt);
+        with_apic(off, LocalApic::end_of_interrupt);
         return;
     }
-    with_apic(&off, LocalApic::end_of_interrupt);
-    check::interrupted(core, &off);
+    with_apic(off, LocalApic::end_of_interrupt);
+    check::interrupted(core, off);
     match vector {
         TIMER => {
             core.interrupts.timer.add(1);
             check::look(core);
-            note_fired(&off);
-            time::run_expired(&off);
+            note_fired(off);
+            time::run_expired(off);
             lines::look(core.id);
             outside::look(core.id);
-            core.scheduler.tick(&off);
-            arm_timer(&off);
+            core.scheduler.tick(off);
+            arm_timer(off);
         }
         WAKE => {
             core.interrupts.from_cores.add(1);
             // Another core may have asked.
             outside::look(core.id);
-            core.scheduler.tick(&off);
+            core.scheduler.tick(off);
         }
         SHOOTDOWN => {
             core.interrupts.from_cores.add(1);
             tlb::serve();
-            heap::answer(&off);
+            heap::answer(off);
         }
         _ if (DEVICES..DEVICES + DEVICE_LINES).contains(&vector) => {
             DEVICE_INTERRUPTS.add(1);

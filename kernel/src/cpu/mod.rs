@@ -24,6 +24,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::memory::frame::CoreFrames;
 use crate::memory::heap::CoreBlocks;
 use crate::memory::loaded::LoadedSpace;
+use crate::memory::stacks::KernelStack;
 use crate::memory::tlb::CoreTlb;
 use crate::sync::InterruptsOff;
 use crate::task::Thread;
@@ -144,7 +145,7 @@ impl Core {
             control::set_kernel_gs_base(0);
             control::set_fs_base(*self.kernel_fs.get());
             (*self.descriptors.get()).load(self);
-            *self.own_stack.get() = own_stack::new(self);
+            *self.own_stack.get() = KernelStack::for_ever(self.id);
         }
         if control::uses_pcids() {
             // SAFETY: this core, interrupts off, nothing is loaded yet.

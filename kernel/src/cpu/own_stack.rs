@@ -6,19 +6,9 @@
 
 use core::mem::MaybeUninit;
 
-use super::{Core, this};
-use crate::memory::stacks::{KernelStack, STACK_SIZE};
+use super::this;
+use crate::memory::stacks::STACK_SIZE;
 use crate::sync::InterruptsOff;
-
-/// Makes a core's stack, for ever; its top.
-pub(super) fn new(core: &Core) -> u64 {
-    let Ok(stack) = KernelStack::new() else {
-        panic!("no memory for the stack of core {}", core.id);
-    };
-    let top = stack.top();
-    core::mem::forget(stack);
-    top
-}
 
 /// What is to be called, and where its result goes.
 struct Call<F, R> {

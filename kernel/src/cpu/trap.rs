@@ -6,7 +6,7 @@ use x86_64::instructions::interrupts as flag;
 use x86_64::registers::control::Cr2;
 
 use super::entry::{SYSTEM_CALL, TrapFrame};
-use super::{control, copy, fpu, interrupts, own_stack, stop};
+use super::{control, copy, fpu, interrupts, stop};
 use crate::memory::area::Protection;
 use crate::memory::fault::FaultError;
 use crate::memory::stacks;
@@ -82,9 +82,7 @@ pub(super) unsafe extern "C" fn trap(frame: *mut TrapFrame) {
         task::current().enter_kernel(false);
     }
     if frame.vector >= 32 {
-        // SAFETY: interrupts are off: only calls and faults turned them on again.
-        let off = unsafe { InterruptsOff::already() };
-        own_stack::run(&off, || interrupts::handle(frame.vector as u8));
+        interrupts::handle(frame.vector as u8);
     } else if frame.vector == PAGE_FAULT {
         page_fault(frame);
     } else if frame.is_from_user() {

@@ -8,6 +8,7 @@
 //! With `check=stacks` each is painted when it is made, and how deep it was used is looked at when
 //! it is given back.
 
+use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::frame::{Frame, FrameUse, OUT_OF_MEMORY, OutOfMemory};
@@ -109,6 +110,20 @@ impl KernelStack {
         Self {
             bottom: address / STACK_SIZE * STACK_SIZE,
         }
+    }
+
+    /// For something of `core`'s that lives for ever, and its stack with it; the top.
+    ///
+    /// # Panics
+    /// Where there is no memory for it: at the start of a core.
+    #[must_use]
+    pub fn for_ever(core: usize) -> u64 {
+        let Ok(stack) = Self::new() else {
+            panic!("no memory for the stacks of core {core}");
+        };
+        let top = stack.top();
+        mem::forget(stack);
+        top
     }
 
     /// The lowest usable byte; below it lies the guard.

@@ -59,11 +59,18 @@ fn capability_words(header: usize) -> Result<usize> {
     }
 }
 
-/// A word of the effective, permitted and inheritable sets, as `struct __user_cap_data_struct` has
-/// them.
-fn capability_word(of: &Credentials, word: usize) -> [u32; 3] {
+/// Bytes of one word of each of the three sets (`struct __user_cap_data_struct`).
+const CAPABILITY_WORD: usize = 12;
+
+/// The effective, permitted and inheritable sets, word by word.
+fn capability_bytes(of: &Credentials) -> [u8; 2 * CAPABILITY_WORD] {
     let sets = [of.effective_capabilities(), of.permitted_capabilities(), 0];
-    sets.map(|set| (set >> (32 * word)) as u32)
+    let mut bytes = [0; 2 * CAPABILITY_WORD];
+    for (index, place) in bytes.chunks_exact_mut(size_of::<u32>()).enumerate() {
+        let word = (sets[index % sets.len()] >> (32 * (index / sets.len()))) as u32;
+        place.copy_from_slice(&word.to_ne_bytes());
+    }
+    bytes
 }
 
 fn capget([header, data, ..]: [usize; 6]) -> Result<usize> {
@@ -82,12 +89,7 @@ fn capget([header, data, ..]: [usize; 6]) -> Result<usize> {
             thread.process().credentials()
         }
     };
-    for word in 0..words {
-        let place = data.wrapping_add(word * size_of::<[u32; 3]>());
-        for (index, value) in capability_word(&of, word).iter().enumerate() {
-            user::write(place.wrapping_add(index * size_of::<u32>()), value)?;
-        }
-    }
+    user::copy_out(data, &capability_bytes(&of)[..words * CAPABILITY_WORD])?;
     Ok(0)
 }
 
@@ -99,14 +101,11 @@ fn capset([header, data, ..]: [usize; 6]) -> Result<usize> {
     if id != 0 && id as u32 != task::current().id() {
         return Err(Errno::EPERM);
     }
-    let own = task::current_process().credentials();
-    for word in 0..words {
-        let place = data.wrapping_add(word * size_of::<[u32; 3]>());
-        for (index, value) in capability_word(&own, word).into_iter().enumerate() {
-            if user::read::<u32>(place.wrapping_add(index * size_of::<u32>()))? != value {
-                return Err(Errno::EPERM);
-            }
-        }
+    let own = capability_bytes(&task::current_process().credentials());
+    let mut asked = own;
+    user::copy_in(data, &mut asked[..words * CAPABILITY_WORD])?;
+    if asked != own {
+        return Err(Errno::EPERM);
     }
     Ok(0)
 }

@@ -28,22 +28,22 @@ impl Credentials {
     /// The capabilities that it may use.
     #[must_use]
     pub fn effective_capabilities(&self) -> u64 {
-        capabilities_of(self.euid)
+        capabilities_of(&[self.euid])
     }
 
     /// Those that it could take back by becoming one of its users.
     #[must_use]
     pub fn permitted_capabilities(&self) -> u64 {
-        let users = [self.uid, self.euid, self.suid];
-        users
-            .map(capabilities_of)
-            .into_iter()
-            .fold(0, |all, one| all | one)
+        capabilities_of(&[self.uid, self.euid, self.suid])
     }
 }
 
-fn capabilities_of(user: u32) -> u64 {
-    if user == 0 { ALL_CAPABILITIES } else { 0 }
+fn capabilities_of(users: &[u32]) -> u64 {
+    if users.contains(&0) {
+        ALL_CAPABILITIES
+    } else {
+        0
+    }
 }
 
 /// Supplementary groups, in ascending order. Copies share the list.
