@@ -1,9 +1,12 @@
-"""The plots and the page of a run: page.py DIRECTORY RESULT.json…  Prints the paths it wrote.
+"""The plots, the tables and the page of a run: page.py DIRECTORY RESULT.json…  Prints the paths
+it wrote.
 
 The page is one file: it has its plots in it, and nothing on it is fetched from elsewhere.
+`result.md` has its tables as Markdown.
 """
 
 import datetime
+import html
 import io
 import pathlib
 import re
@@ -168,8 +171,13 @@ def glance(result: Result) -> dict[str, Any]:
     }
 
 
+def cells(text: str) -> str:
+    """Text within a table of Markdown."""
+    return html.escape(text, quote=False).replace("|", r"\|")
+
+
 def main() -> None:
-    """Draw everything, then write the page."""
+    """Draw everything, then write tables and page."""
     directory, *paths = map(pathlib.Path, sys.argv[1:])
     results = [read(path) for path in paths]
     plots = {result.suite: draw(result, directory) for result in results}
@@ -182,6 +190,7 @@ def main() -> None:
     )
     for function in (value, spread, factor, wanted, moment, duration):
         environment.globals[function.__name__] = function
+    environment.filters["cells"] = cells
     losses = [
         (result, table, figure, control)
         for result, table, figure in rows(results)
@@ -194,16 +203,18 @@ def main() -> None:
         for target in figure.targets
         if target.is_reached is False
     ]
-    text = environment.get_template("page.html").render(
-        results=results,
-        plots=plots,
-        glances={result.suite: glance(result) for result in results},
-        losses=losses,
-        missed=missed,
-    )
-    page = directory / "index.html"
-    page.write_text(text)
-    print(page)
+    commands = dict.fromkeys(result.about.get("command", "unknown") for result in results)
+    for template, name in (("result.md", "result.md"), ("page.html", "index.html")):
+        text = environment.get_template(template).render(
+            results=results,
+            plots=plots,
+            glances={result.suite: glance(result) for result in results},
+            losses=losses,
+            missed=missed,
+            commands=list(commands),
+        )
+        (directory / name).write_text(text)
+        print(directory / name)
 
 
 main()

@@ -79,12 +79,13 @@ def samples_of(name: str, body: Callable[[], None], count: int, samples: int) ->
 
 def heap(count: int, samples: int, sizes: list[int]) -> None:
     """Spawn at heaps that grow. Here all templates live at once and are timed in turns."""
+    block = b"\x01" * 65536
     blocks: list[bytearray] = []
     spent: dict[int, list[float]] = {size: [] for size in sizes}
     templates: dict[int, roentgen.Template] = {}
     for size in sizes:
-        while len(blocks) * 65536 < size * MIB:
-            blocks.append(bytearray(b"\x01") * 65536)
+        while len(blocks) * len(block) < size * MIB:
+            blocks.append(bytearray(block))
         if HERE:
             # An open template is a descriptor, and those are listed.
             known = [template.handle for template in templates.values()]

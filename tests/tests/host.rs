@@ -206,6 +206,19 @@ fn a_page() {
     ] {
         assert!(!page.contains(word), "{word}");
     }
+    let tables = place.path().join("result.md");
+    assert!(paths.contains(&tables));
+    let tables = std::fs::read_to_string(tables).unwrap();
+    for line in [
+        "1970-01-01 00:00 UTC; QEMU emulator version 10; host of 2 core(s), <cpu>, Linux 6.",
+        "    ./run.sh bench",
+        "| | roentgen | linux, plain | wanted |",
+        "| &lt;b&gt;size_8&lt;/b&gt; &amp; $x_ --&gt;, ns | 20.0 (1.00–39.0) | 1.50 (1.00–2.00) | \
+         at most 0.50 of linux, plain: **missed**, 1.50 |",
+        "Not measured: linux, plain: status 1 <i>",
+    ] {
+        assert!(tables.lines().any(|one| one == line), "{line}\n{tables}");
+    }
     // What is linked is on the page, and every name is there once.
     let mut names: Vec<&str> = page.split(" id=\"").skip(1).collect();
     names

@@ -74,7 +74,7 @@ fn switches(depth: Depth) -> Group {
     let case = |pages: u32| {
         let label = format!("a switch and {pages} pages");
         Case::new(
-            format!("bench_pages {pages} 2000 {}", depth.pick(3, 10)),
+            format!("bench_pages {pages} {}", depth.pick("1000 3", "2000 10")),
             [Figure::new(
                 format!("pages_{pages}"),
                 label,

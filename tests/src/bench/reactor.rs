@@ -9,20 +9,21 @@ use super::figure::{Figure, Unit};
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
     let (rounds, samples) = depth.pick((8, 3), (100, 10));
-    let case = |name: &str, label: &str| {
-        let figure = Figure::new(format!("echo_{name}"), label, Unit::Microseconds);
-        Case::new(
-            format!("python bench_reactor.py {name} {rounds} {samples}"),
-            [figure],
-        )
-        .with_packages(&["twisted"])
-    };
+    let figure =
+        |name: &str, label: &str| Figure::new(format!("echo_{name}"), label, Unit::Microseconds);
+    let command = format!("python bench_reactor.py {rounds} {samples} roentgen epoll");
     vec![Group::wall(
         "64 bytes there and back by Twisted, ten clients, two cores",
         depth,
         vec![
-            case("roentgen", "a request, on Roentgen's reactor"),
-            case("epoll", "a request, on Twisted's epoll reactor"),
+            Case::new(
+                command,
+                [
+                    figure("roentgen", "a request, on Roentgen's reactor"),
+                    figure("epoll", "a request, on Twisted's epoll reactor"),
+                ],
+            )
+            .with_packages(&["twisted"]),
         ],
     )]
 }

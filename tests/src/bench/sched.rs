@@ -38,13 +38,14 @@ fn spaces(depth: Depth) -> Group {
 fn wall(depth: Depth) -> Group {
     use Unit::Microseconds;
     let (loops, samples) = depth.pick((40_000, 3), (200_000, 5));
+    let across = depth.pick("2000 3", "3000 5");
     let efficiency = |command: String, name: &str, label: &str| {
         let figure = Figure::new(name, label, Unit::Efficiency);
         Case::new(command, [figure.at_least_part(1.0, System::PLAIN)])
     };
     let cases = vec![
         Case::new(
-            "bench_switch pipe across 3000 5",
+            format!("bench_switch pipe across {across}"),
             [
                 Figure::new("pipe_across", "pipe there and back, across", Microseconds)
                     .at_most(0.2, System::PLAIN)
@@ -100,7 +101,7 @@ fn wall(depth: Depth) -> Group {
             ],
         ),
         Case::new(
-            "bench_switch futex across 3000 5",
+            format!("bench_switch futex across {across}"),
             [
                 Figure::new("futex_across", "futex hand-over, across", Microseconds)
                     .at_most(1.0, System::PLAIN),

@@ -14,7 +14,7 @@ const CROWD_MEMORY: u64 = 4096 * MIB;
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
-    let samples = depth.pick(10, 50);
+    let samples = depth.pick(5, 50);
     let speed = |unit| Case::new(command(samples, None), figures(unit));
     let crowd = Case::new(
         command(0, Some(CROWD)),
