@@ -105,8 +105,8 @@ class Table:
     machines: list[dict[str, Any]] = field(default_factory=list)
     #: By system, seconds to the first frame of the console.
     hellos: dict[str, Cell] = field(default_factory=dict)
-    #: Milliseconds of the host's own loop, before each boot.
-    host_loop: Cell = field(default_factory=lambda: Cell([]))
+    #: Milliseconds of the host's own walks.
+    host_walk: Cell = field(default_factory=lambda: Cell([]))
 
     @property
     def ours(self) -> str:
@@ -193,8 +193,8 @@ def read(path: pathlib.Path) -> Result:
                 "flags": {name: " ".join(words) for name, words in flags.items()},
             }
         )
-        for samples in (group.get("host_loop") or {}).values():
-            table.host_loop.samples.extend(sample / 1e6 for sample in samples)
+        for samples in (group.get("host_walk") or {}).values():
+            table.host_walk.samples.extend(sample / 1e6 for sample in samples)
         for system, seconds in (group.get("hellos") or {}).items():
             if seconds:
                 table.hellos[system] = Cell(seconds)

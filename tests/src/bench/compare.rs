@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 
 use super::case::Kind;
 use super::measured::{Cell, Measured, Place};
-use super::noise::{Change, judge, least_effect};
+use super::noise::{Change, Rule};
 
 /// What became of one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +178,11 @@ fn verdict(old: &Cell, new: &Cell, is_same_host: bool, drift: Option<f64>) -> Ve
     if old.unit != new.unit {
         return Verdict::OtherUnit;
     }
-    let change = judge(new.kind, new.better, &old.samples, &new.samples);
+    let rule = Rule {
+        kind: new.kind,
+        unevenness: old.unevenness.max(new.unevenness),
+    };
+    let change = rule.judge(new.better, &old.samples, &new.samples);
     if new.kind != Kind::Wall || !matches!(change, Change::Better | Change::Worse) {
         return Verdict::Told(change);
     }
@@ -186,7 +190,7 @@ fn verdict(old: &Cell, new: &Cell, is_same_host: bool, drift: Option<f64>) -> Ve
         return Verdict::Elsewhere(change);
     }
     let fewest = old.samples.count().min(new.samples.count());
-    let least = least_effect(new.kind, fewest).ln_1p();
+    let least = rule.least_effect(fewest).ln_1p();
     let own = old.ratio_to(new).zip(drift);
     // The same way, and no further.
     let is_drift = own.is_some_and(|(ratio, drift)| {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::case::Kind;
+use super::host_walk;
 use super::noise::Better;
 use super::statistics::Samples;
 use crate::error::{Error, Result};
@@ -65,6 +66,8 @@ pub struct Cell {
     pub command: String,
     /// The emulator's options.
     pub flags: String,
+    /// By what factor it may differ by its host alone.
+    pub unevenness: f64,
     /// The samples.
     pub samples: Samples,
 }
@@ -109,6 +112,7 @@ impl Measured {
                 .as_array()
                 .map(|commands| commands.iter().filter_map(Value::as_str).collect())
                 .unwrap_or_default();
+            let unevenness = unevenness(group);
             for figure in group["figures"].as_array()? {
                 for (system, numbers) in figure["systems"].as_object()? {
                     let machine = &group["systems"][system];
@@ -135,6 +139,7 @@ impl Measured {
                         is_control: kernel.is_some_and(|kernel| kernel.starts_with("linux")),
                         command: commands.join(", "),
                         flags: machine["flags"].to_string(),
+                        unevenness,
                         samples: samples.iter().filter_map(Value::as_f64).collect(),
                     });
                 }
@@ -170,6 +175,16 @@ impl Measured {
     pub fn by_place(&self) -> HashMap<&Place, &Cell> {
         self.cells.iter().map(|cell| (&cell.place, cell)).collect()
     }
+}
+
+/// Of a group; 1 where the file does not say.
+fn unevenness(group: &Value) -> f64 {
+    let walks = group["host_walk"].as_object().into_iter().flatten();
+    let walks: Vec<Samples> = walks
+        .filter_map(|(_, spent)| Some(spent.as_array()?.iter().filter_map(Value::as_f64).collect()))
+        .collect();
+    let boots = group["rounds"].as_u64().unwrap_or(u64::MAX);
+    host_walk::unevenness(&walks, usize::try_from(boots).unwrap_or(usize::MAX))
 }
 
 fn kind(name: &str) -> Option<Kind> {
@@ -227,6 +242,22 @@ mod tests {
     use serde_json::json;
 
     use super::Measured;
+
+    #[test]
+    fn a_host_that_varied_is_known_of_few_boots_only() {
+        let unevenness = |rounds: u64, walks: serde_json::Value| {
+            let figure = json!({"name": "x", "label": "x", "unit": "ns",
+                                "systems": {"roentgen": {"samples": [1.0]}}});
+            let value = json!({"suite": "x", "groups": [{
+                "title": "x", "kind": "wall time", "cores": 1, "rounds": rounds,
+                "figures": [figure], "host_walk": walks}]});
+            Measured::of(Path::new("x"), &value).unwrap().cells[0].unevenness
+        };
+        let walks = json!({"roentgen": [1e6, 1e6], "linux, plain": [3e6, 3e6]});
+        assert!((unevenness(1, walks.clone()) - 3.0).abs() < 1e-9);
+        assert!((unevenness(10, walks) - 1.0).abs() < 1e-9);
+        assert!((unevenness(1, json!(null)) - 1.0).abs() < 1e-9);
+    }
 
     #[test]
     fn what_is_no_result_is_refused() {

@@ -25,7 +25,7 @@ pub mod case;
 pub mod compare;
 pub mod counts;
 pub mod figure;
-pub mod host_loop;
+pub mod host_walk;
 pub mod irq;
 pub mod kernel;
 pub mod measured;

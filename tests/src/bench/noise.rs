@@ -4,7 +4,9 @@
 //! A median has changed where both hold:
 //!
 //! 1. it differs by a least effect: 10 % of wall time, 5 % on Bochs's clock, 3 % of
-//!    instructions; and by 25 % of wall time where a side has fewer than three samples;
+//!    instructions; by 25 % of wall time where a side has fewer than three samples; and where
+//!    there were fewer than five boots by as much as the host's own speed varied meanwhile
+//!    ([`host_walk`](super::host_walk));
 //! 2. the interquartile ranges do not overlap; of fewer than five samples, the whole ranges.
 //!
 //! No rank test: samples come in handfuls from few boots, and those of one boot are alike. A
@@ -15,6 +17,7 @@
 //! 1.9 % were seen once (`docs/benchmarks.md`).
 
 use super::case::Kind;
+use super::host_walk::ENOUGH_BOOTS;
 use super::statistics::Samples;
 
 /// Which way is good.
@@ -50,56 +53,75 @@ const FEW: usize = 5;
 /// Samples that are too few to have a range that says anything.
 const VERY_FEW: usize = 3;
 
-/// The least effect of a kind, as a part.
-#[must_use]
-pub fn least_effect(kind: Kind, fewest_samples: usize) -> f64 {
-    match kind {
-        Kind::Wall if fewest_samples < VERY_FEW => 0.25,
-        Kind::Wall => 0.10,
-        Kind::Virtual => 0.05,
-        Kind::Instructions => 0.03,
+/// What a difference must be beyond.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// What the numbers are.
+    pub kind: Kind,
+    /// By what factor wall times may differ by the host alone; 1 or more.
+    pub unevenness: f64,
+}
+
+impl Rule {
+    /// The least effect, as a part.
+    #[must_use]
+    pub fn least_effect(self, fewest_samples: usize) -> f64 {
+        let host = self.unevenness - 1.0;
+        match self.kind {
+            Kind::Wall if fewest_samples < VERY_FEW => host.max(0.25),
+            Kind::Wall => host.max(0.10),
+            Kind::Virtual => 0.05,
+            Kind::Instructions => 0.03,
+        }
+    }
+
+    /// What the second is, seen from the first.
+    #[must_use]
+    pub fn judge(self, better: Better, first: &Samples, second: &Samples) -> Change {
+        let (Some(before), Some(after)) = (first.median(), second.median()) else {
+            return Change::NotMeasured;
+        };
+        if before == after {
+            return Change::Same;
+        }
+        if before <= 0.0 || after <= 0.0 {
+            return Change::NoRatio;
+        }
+        let least = self.least_effect(first.count().min(second.count()));
+        // By ratio, so that twice and half are as far from one.
+        let is_small = (after / before).ln().abs() <= least.ln_1p();
+        if is_small || overlap(spread(first), spread(second)) {
+            return Change::Same;
+        }
+        match better {
+            Better::Neither => Change::Other,
+            Better::Less if after < before => Change::Better,
+            Better::More if after > before => Change::Better,
+            Better::Less | Better::More => Change::Worse,
+        }
     }
 }
 
 /// The rule in a sentence, for the reader of a result.
 #[must_use]
 pub fn rule() -> String {
-    let percent = |kind, samples| format!("{:.0} %", 100.0 * least_effect(kind, samples));
+    let percent = |kind, samples| {
+        let even = Rule {
+            kind,
+            unevenness: 1.0,
+        };
+        format!("{:.0} %", 100.0 * even.least_effect(samples))
+    };
     format!(
         "beyond noise: the medians differ by more than {} of wall time ({} where there are fewer \
-         than {VERY_FEW} samples), {} of virtual time or {} of instructions, and the \
+         than {VERY_FEW} samples; where there are fewer than {ENOUGH_BOOTS} boots, by more than the \
+         host's own speed varied), {} of virtual time or {} of instructions, and the \
          interquartile ranges (of fewer than {FEW} samples the whole ranges) do not overlap",
         percent(Kind::Wall, FEW),
         percent(Kind::Wall, 1),
         percent(Kind::Virtual, FEW),
         percent(Kind::Instructions, FEW),
     )
-}
-
-/// What the second is, seen from the first.
-#[must_use]
-pub fn judge(kind: Kind, better: Better, first: &Samples, second: &Samples) -> Change {
-    let (Some(before), Some(after)) = (first.median(), second.median()) else {
-        return Change::NotMeasured;
-    };
-    if before == after {
-        return Change::Same;
-    }
-    if before <= 0.0 || after <= 0.0 {
-        return Change::NoRatio;
-    }
-    let least = least_effect(kind, first.count().min(second.count()));
-    // By ratio, so that twice and half are as far from one.
-    let is_small = (after / before).ln().abs() <= least.ln_1p();
-    if is_small || overlap(spread(first), spread(second)) {
-        return Change::Same;
-    }
-    match better {
-        Better::Neither => Change::Other,
-        Better::Less if after < before => Change::Better,
-        Better::More if after > before => Change::Better,
-        Better::Less | Better::More => Change::Worse,
-    }
 }
 
 /// The quartiles; of few samples, the least and the most.
@@ -121,11 +143,31 @@ fn overlap(one: Option<(f64, f64)>, other: Option<(f64, f64)>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Better, Change, Kind, judge};
+    use super::{Better, Change, Kind, Rule};
 
     fn change(kind: Kind, better: Better, first: &[f64], second: &[f64]) -> Change {
         let samples = |values: &[f64]| values.iter().copied().collect();
-        judge(kind, better, &samples(first), &samples(second))
+        let rule = Rule {
+            kind,
+            unevenness: 1.0,
+        };
+        rule.judge(better, &samples(first), &samples(second))
+    }
+
+    #[test]
+    fn an_uneven_host_is_no_news() {
+        let samples = |value: f64| [value; 5].into_iter().collect();
+        let judge = |kind, after| {
+            let rule = Rule {
+                kind,
+                unevenness: 2.0,
+            };
+            rule.judge(Better::Less, &samples(100.0), &samples(after))
+        };
+        assert_eq!(judge(Kind::Wall, 199.0), Change::Same);
+        assert_eq!(judge(Kind::Wall, 51.0), Change::Same);
+        assert_eq!(judge(Kind::Wall, 201.0), Change::Worse);
+        assert_eq!(judge(Kind::Instructions, 104.0), Change::Worse);
     }
 
     #[test]
@@ -166,6 +208,7 @@ mod tests {
             "10 % of wall",
             "25 % where",
             "fewer than 3",
+            "fewer than 5 boots",
             "5 % of virt",
             "3 % of inst",
         ] {

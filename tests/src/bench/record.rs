@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::case::{Group, Kernel, Kind, System};
 use super::figure::{Bound, Target};
-use super::noise::{Better, Change, judge, rule};
+use super::host_walk;
+use super::noise::{Better, Change, Rule, rule};
 use super::runner::{Row, Runner, Section, hardware};
 use super::statistics::Samples;
 use super::table::standing;
@@ -76,7 +77,7 @@ impl Record {
             "figures": figures,
             "remarks": section.remarks,
             "hellos": hellos(group, section),
-            "host_loop": host_loop(group, section),
+            "host_walk": host_walk(group, section),
         }));
     }
 
@@ -178,10 +179,14 @@ fn against(section: &Section, row: &Row) -> Value {
     let Some(ours) = row.cells.first() else {
         return Value::Null;
     };
+    let rule = Rule {
+        kind: section.kind,
+        unevenness: host_walk::unevenness(&section.host_walk, section.rounds),
+    };
     let columns = section.systems.iter().zip(&row.cells).skip(1);
     let controls = columns.filter(|(system, _)| matches!(system.kernel, Kernel::Linux(_)));
     let stands = controls.map(|(system, theirs)| {
-        let verdict = match judge(section.kind, row.figure.better(), theirs, ours) {
+        let verdict = match rule.judge(row.figure.better(), theirs, ours) {
             Change::Better => json!("ahead"),
             Change::Worse => json!("behind"),
             Change::Same => json!("even"),
@@ -200,12 +205,12 @@ fn hellos(group: &Group, section: &Section) -> Value {
     by_system(group, &section.hellos)
 }
 
-/// What the host's own loop took before each boot, in nanoseconds; null for other kinds.
-fn host_loop(group: &Group, section: &Section) -> Value {
+/// What the host's own walks took, in nanoseconds; null for other kinds.
+fn host_walk(group: &Group, section: &Section) -> Value {
     if group.kind != Kind::Wall {
         return Value::Null;
     }
-    by_system(group, &section.host_loop)
+    by_system(group, &section.host_walk)
 }
 
 fn by_system(group: &Group, columns: &[Samples]) -> Value {
@@ -299,7 +304,7 @@ mod tests {
             remarks: Vec::new(),
             seconds: 1.0,
             hellos: Vec::new(),
-            host_loop: Vec::new(),
+            host_walk: Vec::new(),
         }
     }
 

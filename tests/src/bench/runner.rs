@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::case::{Group, Kernel, Kind, System, in_machine};
 use super::figure::Figure;
-use super::host_loop;
+use super::host_walk::HostWalk;
 use super::statistics::Samples;
 use crate::build::{self, Images};
 use crate::cpython;
@@ -32,6 +32,7 @@ pub struct Runner {
     /// What our own kernel boots from; the interpreter is the control's, too.
     pub images: Images,
     controls: Vec<(Variant, Control)>,
+    host: HostWalk,
 }
 
 /// A group that was measured.
@@ -55,9 +56,8 @@ pub struct Section {
     /// first frame on the console, in the order of the systems. Here it is the kernel's own,
     /// early in its start; on Linux it is the first process's.
     pub hellos: Vec<Samples>,
-    /// Of wall times: what [`host_loop`] took before each boot, in nanoseconds, in the order of the
-    /// systems.
-    pub host_loop: Vec<Samples>,
+    /// Of wall times: what the host's own walks took, in nanoseconds, in the order of the systems.
+    pub host_walk: Vec<Samples>,
 }
 
 /// One figure of every system.
@@ -84,7 +84,7 @@ impl Section {
             remarks: Vec::new(),
             seconds: 0.0,
             hellos: vec![Samples::default(); group.systems.len()],
-            host_loop: vec![Samples::default(); group.systems.len()],
+            host_walk: vec![Samples::default(); group.systems.len()],
         }
     }
 
@@ -93,6 +93,9 @@ impl Section {
         debug_assert_eq!(self.systems, other.systems);
         self.rows.extend(other.rows);
         self.remarks.extend(other.remarks);
+        for (walks, more) in self.host_walk.iter_mut().zip(other.host_walk) {
+            more.all().iter().for_each(|spent| walks.push(*spent));
+        }
     }
 
     /// The samples of a figure.
@@ -143,6 +146,7 @@ impl Runner {
         Ok(Self {
             images: build::images()?,
             controls: variants.iter().map(control).collect::<Result<_>>()?,
+            host: HostWalk::new(),
         })
     }
 
@@ -180,10 +184,13 @@ impl Runner {
                     system.name
                 ));
                 let machine = self.machine(group, *system)?;
-                if group.kind == Kind::Wall {
-                    section.host_loop[index].push(host_loop::nanoseconds());
-                }
-                let output = machine.run()?;
+                let output = match group.kind {
+                    Kind::Wall => {
+                        let walks = &mut section.host_walk[index];
+                        self.host.beside(walks, || machine.run())?
+                    }
+                    Kind::Instructions | Kind::Virtual => machine.run()?,
+                };
                 match &group.first_line {
                     None => section.take(index, &output.stdout_text()),
                     Some(figure) => {

@@ -43,12 +43,22 @@ impl Samples {
     /// their distance. None without samples.
     #[must_use]
     pub fn quartile(&self, number: usize) -> Option<f64> {
+        self.quantile(number, 4)
+    }
+
+    /// A decile, from the first to the ninth, as [`quartile`](Self::quartile) has it.
+    #[must_use]
+    pub fn decile(&self, number: usize) -> Option<f64> {
+        self.quantile(number, 10)
+    }
+
+    fn quantile(&self, number: usize, of: usize) -> Option<f64> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
-        let place = sorted.len().checked_sub(1)? * number.min(4);
-        let lower = *sorted.get(place / 4)?;
-        let upper = *sorted.get(place.div_ceil(4))?;
-        Some(lower + (upper - lower) * (place % 4) as f64 / 4.0)
+        let place = sorted.len().checked_sub(1)? * number.min(of);
+        let lower = *sorted.get(place / of)?;
+        let upper = *sorted.get(place.div_ceil(of))?;
+        Some(lower + (upper - lower) * (place % of) as f64 / of as f64)
     }
 
     /// The least and the most. None without samples.
@@ -96,6 +106,8 @@ mod tests {
         assert_eq!((two.quartile(1), two.quartile(3)), (Some(2.0), Some(6.0)));
         assert_eq!(two.quartile(2), two.median());
         assert_eq!(samples(&[]).quartile(1), None);
+        let deciles = (five.decile(0), five.decile(1), five.decile(9));
+        assert_eq!(deciles, (Some(10.0), Some(14.0), Some(46.0)));
     }
 
     #[test]

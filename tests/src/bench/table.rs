@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::figure::{Target, part};
-use super::host_loop;
+use super::host_walk;
 use super::runner::{Row, Section};
 use super::statistics::Samples;
 
@@ -50,7 +50,7 @@ pub fn text(section: &Section) -> String {
     for remark in &section.remarks {
         let _ = writeln!(text, "not measured: {remark}");
     }
-    if let Some(line) = host_loop::line(&section.host_loop) {
+    if let Some(line) = host_walk::line(&section.host_walk) {
         let _ = writeln!(text, "{line}");
     }
     text
@@ -146,7 +146,7 @@ mod tests {
             rounds: 3,
             seconds: 0.0,
             hellos: Vec::new(),
-            host_loop: vec![[10e6].into_iter().collect(), [].into_iter().collect()],
+            host_walk: vec![[2e6].into_iter().collect(), [].into_iter().collect()],
             rows: vec![
                 Row {
                     figure: pipe,
@@ -170,7 +170,7 @@ a byte there and back, µs  11.0 (10.0-12.0)  51.0 (50.0-60.0)
 two processes                          0.97                 -
     0.97 itself; wanted at least 0.95: met
 not measured: linux, plain: status 1 x
-host: a fixed loop before each boot took 10.0 ms (10.0-10.0)
+host: a fixed walk through memory took 2.00 ms (2.00-2.00) meanwhile
 ";
         assert_eq!(text(&section), expected);
     }

@@ -14,8 +14,7 @@ const CROWD_MEMORY: u64 = 4096 * MIB;
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
-    let samples = depth.pick(5, 50);
-    let speed = |unit| Case::new(command(samples, None), figures(unit));
+    let speed = |quick, unit| Case::new(command(depth.pick(quick, 50), None), figures(unit));
     let crowd = Case::new(
         command(0, Some(CROWD)),
         [
@@ -25,14 +24,14 @@ pub fn groups(depth: Depth) -> Vec<Group> {
         ],
     );
     vec![
-        Group::wall("tasklets", depth, vec![speed(Unit::Microseconds)]),
+        Group::wall("tasklets", depth, vec![speed(5, Unit::Microseconds)]),
         Group {
             cores: 1,
             ..Group::ours(
                 "tasklets, of all cores together",
                 Kind::Instructions,
                 1,
-                vec![speed(Unit::Instructions)],
+                vec![speed(10, Unit::Instructions)],
             )
         },
         // Ours alone: on the control so many do not fit, and the process is killed.
