@@ -169,7 +169,7 @@ const SMALL_FILES: &[(&str, &str)] = &[
 ];
 
 /// What is done to a boot archive before it is booted.
-pub type Damage = Box<dyn FnOnce(&mut Vec<u8>)>;
+pub type Damage = Box<dyn FnOnce(&mut Vec<u8>) + Send>;
 
 /// Base and run archive in one file that lives in memory only and goes away with its
 /// last descriptor; `damage` has all of it in its hands before. The second half is its size in

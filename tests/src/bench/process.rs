@@ -19,9 +19,7 @@ const FULL_MEMORY: u64 = 4 * 1024 * MIB;
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
     vec![
-        Group::wall("making processes, two cores", depth, making(depth)),
-        Group::wall("heaps, two cores", depth, heaps(depth)),
-        Group::wall("messages there and back, two cores", depth, messages(depth)),
+        Group::wall("processes and messages, two cores", depth, together(depth)),
         Group {
             memory: depth.pick(MEMORY, FULL_MEMORY),
             rounds: depth.pick(1, 3),
@@ -30,6 +28,11 @@ pub fn groups(depth: Depth) -> Vec<Group> {
         start::to_first_line(depth, "starting, two cores"),
         instructions(),
     ]
+}
+
+/// What one boot of a system measures.
+fn together(depth: Depth) -> Vec<Case> {
+    [making(depth), heaps(depth), messages(depth)].concat()
 }
 
 /// No-ops, made, ended and waited for.

@@ -1,8 +1,9 @@
 //! Boots the systems of a group in turn and gathers what their programs print.
 //!
 //! Interleaved: every round boots each system once, so that whatever else the host does
-//! meanwhile falls on all of them.
+//! meanwhile falls on all of them. Where the host's clock does not count, they run at once.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::case::{Group, Kernel, Kind, System, in_machine};
@@ -175,22 +176,19 @@ impl Runner {
         let mut section = Section::new(group);
         for round in 1..=group.rounds {
             let round_begun = Instant::now();
-            for (index, system) in group.systems.iter().enumerate() {
+            let say = |who: &str| {
                 progress(&format!(
-                    "{}, {} core(s), round {round} of {}: {}",
+                    "{}, {} core(s), round {round} of {}: {who}",
                     group.kind.name(),
                     group.cores,
                     group.rounds,
-                    system.name
                 ));
-                let machine = self.machine(group, *system)?;
-                let output = match group.kind {
-                    Kind::Wall => {
-                        let walks = &mut section.host_walk[index];
-                        self.host.beside(walks, || machine.run())?
-                    }
-                    Kind::Instructions | Kind::Virtual => machine.run()?,
-                };
+            };
+            let outputs = match group.kind {
+                Kind::Wall => self.in_turn(group, &mut section, say)?,
+                Kind::Instructions | Kind::Virtual => self.at_once(group, say)?,
+            };
+            for (index, (system, output)) in group.systems.iter().zip(outputs).enumerate() {
                 match &group.first_line {
                     None => section.take(index, &output.stdout_text()),
                     Some(figure) => {
@@ -217,6 +215,43 @@ impl Runner {
         }
         section.seconds = begun.elapsed().as_secs_f64();
         Ok(section)
+    }
+
+    /// Boots each system of a group, one after another, with the host's own walks beside each.
+    fn in_turn(
+        &self,
+        group: &Group,
+        section: &mut Section,
+        say: impl Fn(&str),
+    ) -> Result<Vec<Output>> {
+        let systems = group.systems.iter().zip(&mut section.host_walk);
+        systems
+            .map(|(system, walks)| {
+                say(system.name);
+                let machine = self.machine(group, *system)?;
+                self.host.beside(walks, || machine.run())
+            })
+            .collect()
+    }
+
+    /// Boots all systems of a group at the same time.
+    fn at_once(&self, group: &Group, say: impl Fn(&str)) -> Result<Vec<Output>> {
+        let names: Vec<&str> = group.systems.iter().map(|system| system.name).collect();
+        say(&names.join(", "));
+        let systems = group.systems.iter();
+        let machines: Vec<Machine> = systems
+            .map(|system| self.machine(group, *system))
+            .collect::<Result<_>>()?;
+        thread::scope(|scope| {
+            let running: Vec<_> = machines
+                .into_iter()
+                .map(|machine| scope.spawn(|| machine.run()))
+                .collect();
+            let ended = running.into_iter().map(|machine| machine.join());
+            ended
+                .map(|output| output.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        })
     }
 
     /// The machine of a group, with everything that its cases need.
