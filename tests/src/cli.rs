@@ -117,7 +117,7 @@ of the time, 125 where the machine failed. Ctrl-] three times ends a stuck machi
   test FILTER        only tests whose name has FILTER in it
   bench NAME…        start, sched, kernel, pcid, process, python, peers, irq, tasklets, policy,
                      reactor, or seed for the last four: measured, with --linux or
-                     --no-linux beside it, --quick (default: minutes) or --full (an hour),
+                     --no-linux beside it, --quick (default: minutes) or --full (hours),
                      and with --only wall, instructions or virtual figures of one kind;
                      --out DIR for the results and the page (default: target/bench);
                      --compare OLD.json says what got slower since, with status 1

@@ -143,7 +143,7 @@ pub fn groups(depth: Depth) -> Vec<Group> {
 }
 
 fn wall(depth: Depth) -> Group {
-    let samples = depth.pick(3, 10);
+    let samples = depth.pick(3, 5);
     let case = |operation: &Operation| {
         let unit = Unit::Microseconds;
         operation.case(operation.wall, samples, unit)

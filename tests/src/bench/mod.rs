@@ -81,7 +81,7 @@ pub enum Depth {
     /// Minutes: few rounds, few points of a curve.
     #[default]
     Quick,
-    /// An hour: rounds enough for a range, all points.
+    /// Hours: boots enough for a range, all points.
     Full,
 }
 

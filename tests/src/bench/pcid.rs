@@ -50,7 +50,7 @@ fn unmapping(depth: Depth) -> Group {
     let case = |pages: u32| {
         let label = format!("{pages} pages go, {STAYING} stay");
         Case::new(
-            format!("bench_unmap {pages} {STAYING} 500 {}", depth.pick(3, 10)),
+            format!("bench_unmap {pages} {STAYING} 500 {}", depth.pick(3, 5)),
             [Figure::new(
                 format!("unmap_{pages}"),
                 label,
@@ -74,7 +74,7 @@ fn switches(depth: Depth) -> Group {
     let case = |pages: u32| {
         let label = format!("a switch and {pages} pages");
         Case::new(
-            format!("bench_pages {pages} {}", depth.pick("1000 3", "2000 10")),
+            format!("bench_pages {pages} 1000 {}", depth.pick(3, 5)),
             [Figure::new(
                 format!("pages_{pages}"),
                 label,

@@ -16,7 +16,7 @@ const WORK: u32 = 60_000;
 pub fn groups(depth: Depth) -> Vec<Group> {
     let command = format!(
         "python bench_peers.py 20 {WORK} {samples}",
-        samples = depth.pick(2, 10)
+        samples = depth.pick(2, 3)
     );
     let figure = |name: &str, label: &str, unit| Figure::new(name, label, unit);
     let judged = |name: &str, label: &str| {

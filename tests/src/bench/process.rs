@@ -22,7 +22,7 @@ pub fn groups(depth: Depth) -> Vec<Group> {
         Group::wall("processes and messages, two cores", depth, together(depth)),
         Group {
             memory: depth.pick(MEMORY, FULL_MEMORY),
-            rounds: depth.pick(1, 3),
+            rounds: 1,
             ..Group::wall("memory of a process", depth, memory(depth))
         },
         start::to_first_line(depth, "starting, two cores"),
@@ -37,7 +37,7 @@ fn together(depth: Depth) -> Vec<Case> {
 
 /// No-ops, made, ended and waited for.
 fn making(depth: Depth) -> Vec<Case> {
-    let samples = depth.pick(3, 10);
+    let samples = depth.pick(3, 5);
     let spawn = Figure::new(
         "python_spawn",
         "spawn and join from Python; on Linux os.fork and waitpid",
@@ -75,7 +75,7 @@ fn making(depth: Depth) -> Vec<Case> {
 
 /// The same at heaps of several sizes.
 fn heaps(depth: Depth) -> Vec<Case> {
-    let (count, samples) = depth.pick((2, 2), (10, 10));
+    let (count, samples) = depth.pick((2, 2), (10, 3));
     let words = HEAPS.map(|heap| heap.to_string()).join(" ");
     let at = |heap: u32| {
         Figure::new(
@@ -116,7 +116,7 @@ fn messages(depth: Depth) -> Vec<Case> {
         // As many as take about as long, whatever their size.
         let rounds = (MIB / size).clamp(1, 500);
         // The control takes seconds for the largest: more of them come from more rounds.
-        let samples = depth.pick(if size > MIB { 1 } else { 2 }, 3);
+        let samples = if size > MIB { 1 } else { 2 };
         format!(" {size} {rounds} {samples}")
     };
     let sizes: Vec<u64> = sizes.take_while(|size| *size <= LARGE).collect();

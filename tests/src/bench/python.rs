@@ -100,7 +100,7 @@ fn wall(depth: Depth) -> Group {
     Group {
         cores: 1,
         rounds: depth.pick(2, 10),
-        ..Group::wall(title, depth, cases(depth.pick(2, 5), Unit::Microseconds))
+        ..Group::wall(title, depth, cases(depth.pick(2, 3), Unit::Microseconds))
     }
 }
 

@@ -8,7 +8,7 @@ use super::figure::{Figure, Unit};
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
-    let (rounds, samples) = depth.pick((8, 3), (100, 10));
+    let (rounds, samples) = depth.pick((8, 3), (16, 3));
     let figure =
         |name: &str, label: &str| Figure::new(format!("echo_{name}"), label, Unit::Microseconds);
     let command = format!("python bench_reactor.py {rounds} {samples} roentgen epoll");

@@ -37,7 +37,7 @@ fn spaces(depth: Depth) -> Group {
 /// On two cores of the host, one for each virtual one.
 fn wall(depth: Depth) -> Group {
     use Unit::Microseconds;
-    let (loops, samples) = depth.pick((40_000, 3), (200_000, 5));
+    let (loops, samples) = (depth.pick(40_000, 100_000), 3);
     let across = depth.pick("2000 3", "3000 5");
     let efficiency = |command: String, name: &str, label: &str| {
         let figure = Figure::new(name, label, Unit::Efficiency);

@@ -14,7 +14,7 @@ const CROWD_MEMORY: u64 = 4096 * MIB;
 /// The suite's groups.
 #[must_use]
 pub fn groups(depth: Depth) -> Vec<Group> {
-    let speed = |quick, unit| Case::new(command(depth.pick(quick, 50), None), figures(unit));
+    let speed = |samples, unit| Case::new(command(samples, None), figures(unit));
     let crowd = Case::new(
         command(0, Some(CROWD)),
         [
