@@ -18,6 +18,7 @@
 //! | [`bench`] | this kernel measured, beside the control |
 //! | [`stress`] | this kernel under loads that are to break it |
 //! | [`host`] | what a host is, for results |
+//! | [`meanwhile`] | ticks beside work |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
 //! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
@@ -37,6 +38,7 @@ pub mod initramfs;
 pub mod iso;
 pub mod linux;
 pub mod machine;
+pub mod meanwhile;
 pub mod models;
 pub mod numbers;
 pub mod oracle;

@@ -9,13 +9,12 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
 use super::statistics::Samples;
+use crate::meanwhile::meanwhile;
 
 /// Words that are walked through: 4 MiB, more than a core's own caches hold, as what an emulator
 /// uses of its code, its tables and its guest's memory is.
@@ -67,24 +66,12 @@ impl HostWalk {
     pub fn beside<T>(&self, samples: &mut Samples, work: impl FnOnce() -> T) -> T {
         let (mut place, spent) = self.walk(0);
         samples.push(spent);
-        thread::scope(|scope| {
-            let (done, is_done) = channel::<()>();
-            let walker = scope.spawn(move || {
-                let mut spent = Vec::new();
-                while is_done.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                    let walk = self.walk(place);
-                    place = walk.0;
-                    spent.push(walk.1);
-                }
-                spent
-            });
-            let result = work();
-            drop(done);
-            for spent in walker.join().unwrap_or_default() {
-                samples.push(spent);
-            }
-            result
-        })
+        let tick = || {
+            let walk = self.walk(place);
+            place = walk.0;
+            samples.push(walk.1);
+        };
+        meanwhile(PAUSE, tick, work)
     }
 }
 

@@ -1,13 +1,14 @@
 //! A storm in its machine, or its machines, and what came of it.
 
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::storm::{Order, Storm, Way};
 use crate::build::Images;
 use crate::console::driver::Sink;
 use crate::error::Result;
-use crate::machine::Output;
+use crate::machine::{Machine, Output};
+use crate::meanwhile::meanwhile;
 
 /// What came of a storm.
 #[derive(Debug)]
@@ -74,16 +75,27 @@ pub fn run(
     match (&storm.way, storm.machine(order)?) {
         (Way::Host(run), _) => run(storm, images, order, progress),
         (way, machine) => {
-            // What a terminal echoes is on standard error, too.
-            let sink = match way {
-                Way::Keys(_) => Sink::Memory,
-                _ => progress,
-            };
             let machine = machine.unwrap_or_default().images(images.clone());
-            let output = machine.standard_error(sink).run()?;
+            let output = match way {
+                Way::Keys(_) => silent(storm, machine.standard_error(Sink::Memory), progress)?,
+                _ => machine.standard_error(progress).run()?,
+            };
             Ok(judged(storm, order, output))
         }
     }
+}
+
+/// Runs a machine that cannot say how far it is, since what its terminal echoes is on standard
+/// error too; says how long it has taken.
+fn silent(storm: &Storm, machine: Machine, progress: Sink) -> Result<Output> {
+    let mut minutes = 0;
+    let tick = || {
+        minutes += 1;
+        if progress == Sink::Stderr {
+            eprintln!("stress: {}, {minutes} min so far", storm.name);
+        }
+    };
+    meanwhile(Duration::from_secs(60), tick, || machine.run())
 }
 
 fn judged(storm: &'static Storm, order: Order, output: Output) -> Outcome {
