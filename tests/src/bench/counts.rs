@@ -136,17 +136,18 @@ impl Counts {
     ///
     /// # Errors
     /// Where nothing can be booted, or a case is not there any more.
-    pub fn again(&self, progress: impl Fn(&str)) -> Result<Self> {
+    pub fn again(&self, progress: impl Fn(&str) + Sync) -> Result<Self> {
         let runner = Runner::new(false)?;
         let mut counts = self.counts.clone();
         counts.iter_mut().for_each(|count| count.median = f64::NAN);
-        for (suite, group) in self.groups() {
-            let section = runner.measure(&group, None, &progress)?;
+        let (suites, groups): (Vec<_>, Vec<_>) = self.groups().into_iter().unzip();
+        let sections = runner.measure(&groups, None, &progress)?;
+        for ((suite, group), section) in suites.into_iter().zip(&groups).zip(&sections) {
             for remark in &section.remarks {
                 progress(remark);
             }
             for count in counts.iter_mut().filter(|count| count.suite == suite) {
-                if let Some(median) = median(&group, &section, count) {
+                if let Some(median) = median(group, section, count) {
                     count.median = median;
                 }
             }

@@ -273,9 +273,8 @@ fn measure(
     let runner = Runner::new(groups.iter().any(Group::has_linux))?;
     let mut record = record::Record::begin(suite.name(), suite.preface(), &runner)?;
     let mut sections: Vec<runner::Section> = Vec::new();
-    for group in &groups {
-        let progress = |text: &str| eprintln!("bench: {}, {text}", suite.name());
-        let section = runner.measure(group, until, progress)?;
+    let progress = |text: &str| eprintln!("bench: {}, {text}", suite.name());
+    for (group, section) in groups.iter().zip(runner.measure(&groups, until, progress)?) {
         record.add(group, &section);
         match sections.last_mut() {
             Some(last) if last.title == section.title => last.extend(section),

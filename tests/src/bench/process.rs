@@ -114,7 +114,7 @@ fn messages(depth: Depth) -> Vec<Case> {
     };
     let words = |size: u64| {
         // As many as take about as long, whatever their size.
-        let rounds = (MIB / size).clamp(1, 500);
+        let rounds = (MIB / size).clamp(1, 200);
         // The control takes seconds for the largest: more of them come from more rounds.
         let samples = if size > MIB { 1 } else { 2 };
         format!(" {size} {rounds} {samples}")
@@ -137,7 +137,7 @@ fn bytes(size: u64) -> String {
 }
 
 fn memory(depth: Depth) -> Vec<Case> {
-    let count = depth.pick(200, 10_000);
+    let count = depth.pick(100, 10_000);
     let figure = |name: &str, label: &str, most: u64| {
         let figure = Figure::new(name, label, Unit::Kibibytes);
         figure.at_most_itself((most * 1024) as f64)

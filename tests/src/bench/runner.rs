@@ -1,8 +1,10 @@
 //! Boots the systems of a group in turn and gathers what their programs print.
 //!
 //! Interleaved: every round boots each system once, so that whatever else the host does
-//! meanwhile falls on all of them. Where the host's clock does not count, they run at once.
+//! meanwhile falls on all of them. Where the host's clock does not count, several run at once.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ use crate::build::{self, Images};
 use crate::cpython;
 use crate::error::{Error, Result};
 use crate::linux::{self, Control, Variant};
-use crate::machine::{Emulator, Hardware, Machine, Output};
+use crate::machine::{Emulator, Hardware, Machine, Output, host_cores};
 use crate::programs::{self, Link};
 use crate::project;
 use crate::requirements::Requirements;
@@ -51,7 +53,7 @@ pub struct Section {
     pub rows: Vec<Row>,
     /// What could not be measured, and why.
     pub remarks: Vec<String>,
-    /// What it took on the host's clock.
+    /// What it took on the host's clock; where machines ran at once, the sum of theirs.
     pub seconds: f64,
     /// Of a group that is timed to its first line: seconds from the emulator's start to the
     /// first frame on the console, in the order of the systems. Here it is the kernel's own,
@@ -112,6 +114,26 @@ impl Section {
         }
     }
 
+    /// Adds what came of one boot of a system.
+    fn add(&mut self, group: &Group, system: usize, output: &Output) {
+        match &group.first_line {
+            None => self.take(system, &output.stdout_text()),
+            Some(figure) => {
+                let cell = self.cell(&figure.name, system);
+                if let Some((cell, seconds)) = cell.zip(output.seconds_to_output) {
+                    cell.push(seconds);
+                }
+                let hello = self.hellos.get_mut(system);
+                if let Some((cell, seconds)) = hello.zip(output.seconds_to_hello) {
+                    cell.push(seconds);
+                }
+            }
+        }
+        if let Some(text) = trouble(output) {
+            self.remark(format!("{}: {text}", self.systems[system].name));
+        }
+    }
+
     /// Takes what a machine printed: `NAME VALUE` is a sample, `! WHY COMMAND` a command
     /// that failed, anything else a line that nobody asked for.
     fn take(&mut self, system: usize, printed: &str) {
@@ -160,52 +182,47 @@ impl Runner {
             .map(|(_, control)| control)
     }
 
-    /// Boots all systems of a group, round after round; says before each what comes. After
-    /// the first, a round is begun only where one as long as the last ends by `until`.
+    /// Measures groups, those of wall time one after another and first; says before each boot what
+    /// comes. After the first round of a wall time, one is begun only where one as long as the last
+    /// ends by `until`.
     ///
     /// # Errors
     /// Where a program does not compile, or a machine does not start. What goes wrong in
     /// a machine is a remark.
     pub fn measure(
         &self,
+        groups: &[Group],
+        until: Option<Instant>,
+        progress: impl Fn(&str) + Sync,
+    ) -> Result<Vec<Section>> {
+        let mut sections: Vec<Section> = groups.iter().map(Section::new).collect();
+        for (group, section) in groups.iter().zip(&mut sections) {
+            if group.kind == Kind::Wall {
+                self.in_turn(group, section, until, &progress)?;
+            }
+        }
+        self.at_once(groups, &mut sections, progress)?;
+        Ok(sections)
+    }
+
+    /// Boots all systems of a group in turn, round after round, with the host's own walks beside
+    /// each boot.
+    fn in_turn(
+        &self,
         group: &Group,
+        section: &mut Section,
         until: Option<Instant>,
         progress: impl Fn(&str),
-    ) -> Result<Section> {
+    ) -> Result<()> {
         let begun = Instant::now();
-        let mut section = Section::new(group);
         for round in 1..=group.rounds {
             let round_begun = Instant::now();
-            let say = |who: &str| {
-                progress(&format!(
-                    "{}, {} core(s), round {round} of {}: {who}",
-                    group.kind.name(),
-                    group.cores,
-                    group.rounds,
-                ));
-            };
-            let outputs = match group.kind {
-                Kind::Wall => self.in_turn(group, &mut section, say)?,
-                Kind::Instructions | Kind::Virtual => self.at_once(group, say)?,
-            };
-            for (index, (system, output)) in group.systems.iter().zip(outputs).enumerate() {
-                match &group.first_line {
-                    None => section.take(index, &output.stdout_text()),
-                    Some(figure) => {
-                        let cell = section.cell(&figure.name, index);
-                        cell.zip(output.seconds_to_output)
-                            .into_iter()
-                            .for_each(|(cell, seconds)| cell.push(seconds));
-                        let hello = section.hellos.get_mut(index);
-                        hello
-                            .zip(output.seconds_to_hello)
-                            .into_iter()
-                            .for_each(|(cell, seconds)| cell.push(seconds));
-                    }
-                }
-                if let Some(text) = trouble(&output) {
-                    section.remark(format!("{}: {text}", system.name));
-                }
+            for (index, system) in group.systems.iter().enumerate() {
+                progress(&step(group, *system, round));
+                let machine = self.machine(group, *system)?;
+                let walks = &mut section.host_walk[index];
+                let output = self.host.beside(walks, || machine.run())?;
+                section.add(group, index, &output);
             }
             section.rounds = round;
             let now = Instant::now();
@@ -214,44 +231,55 @@ impl Runner {
             }
         }
         section.seconds = begun.elapsed().as_secs_f64();
-        Ok(section)
+        Ok(())
     }
 
-    /// Boots each system of a group, one after another, with the host's own walks beside each.
-    fn in_turn(
+    /// Boots all systems of all groups whose figures do not depend on what else the host does: as
+    /// many at a time as it has cores.
+    fn at_once(
         &self,
-        group: &Group,
-        section: &mut Section,
-        say: impl Fn(&str),
-    ) -> Result<Vec<Output>> {
-        let systems = group.systems.iter().zip(&mut section.host_walk);
-        systems
-            .map(|(system, walks)| {
-                say(system.name);
-                let machine = self.machine(group, *system)?;
-                self.host.beside(walks, || machine.run())
-            })
-            .collect()
-    }
-
-    /// Boots all systems of a group at the same time.
-    fn at_once(&self, group: &Group, say: impl Fn(&str)) -> Result<Vec<Output>> {
-        let names: Vec<&str> = group.systems.iter().map(|system| system.name).collect();
-        say(&names.join(", "));
-        let systems = group.systems.iter();
-        let machines: Vec<Machine> = systems
-            .map(|system| self.machine(group, *system))
-            .collect::<Result<_>>()?;
+        groups: &[Group],
+        sections: &mut [Section],
+        progress: impl Fn(&str) + Sync,
+    ) -> Result<()> {
+        let mut boots = Vec::new();
+        for (place, group) in groups.iter().enumerate() {
+            for round in 1..=group.rounds {
+                let systems = 0..group.systems.len();
+                let is_timed = group.kind == Kind::Wall;
+                boots.extend(
+                    systems
+                        .filter(|_| !is_timed)
+                        .map(|index| (place, round, index)),
+                );
+            }
+        }
+        let next = AtomicUsize::new(0);
+        let ended = Mutex::new(Vec::new());
+        let work = || {
+            while let Some((place, round, index)) = boots.get(next.fetch_add(1, Ordering::Relaxed))
+            {
+                let (group, begun) = (&groups[*place], Instant::now());
+                let system = group.systems[*index];
+                progress(&step(group, system, *round));
+                let output = self.machine(group, system).and_then(Machine::run);
+                let seconds = begun.elapsed().as_secs_f64();
+                let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+                ended.push((*place, *round, *index, seconds, output));
+            }
+        };
         thread::scope(|scope| {
-            let running: Vec<_> = machines
-                .into_iter()
-                .map(|machine| scope.spawn(|| machine.run()))
-                .collect();
-            let ended = running.into_iter().map(|machine| machine.join());
-            ended
-                .map(|output| output.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
-        })
+            for _ in 0..host_cores() {
+                scope.spawn(work);
+            }
+        });
+        let mut ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        ended.sort_by_key(|(place, round, index, ..)| (*place, *round, *index));
+        for (place, _, index, seconds, output) in ended {
+            sections[place].seconds += seconds;
+            sections[place].add(&groups[place], index, &output?);
+        }
+        Ok(())
     }
 
     /// The machine of a group, with everything that its cases need.
@@ -309,6 +337,13 @@ impl Runner {
         }
         Ok(machine.execute(command))
     }
+}
+
+/// What is said before a boot.
+fn step(group: &Group, system: System, round: usize) -> String {
+    let (kind, cores, rounds) = (group.kind.name(), group.cores, group.rounds);
+    let name = system.name;
+    format!("{kind}, {cores} core(s), round {round} of {rounds}: {name}")
 }
 
 /// A program's content: of a Python program its source, else the ELF.

@@ -37,7 +37,7 @@ fn spaces(depth: Depth) -> Group {
 /// On two cores of the host, one for each virtual one.
 fn wall(depth: Depth) -> Group {
     use Unit::Microseconds;
-    let (loops, samples) = (depth.pick(40_000, 100_000), 3);
+    let (loops, samples) = (depth.pick(25_000, 100_000), 3);
     let across = depth.pick("2000 3", "3000 5");
     let efficiency = |command: String, name: &str, label: &str| {
         let figure = Figure::new(name, label, Unit::Efficiency);
@@ -60,7 +60,7 @@ fn wall(depth: Depth) -> Group {
             ],
         ),
         Case::new(
-            "bench_switch pair across python bench_pipe.py 2000 3 python_pipe_across",
+            "bench_switch pair across python bench_pipe.py 1000 3 python_pipe_across",
             [Figure::new(
                 "python_pipe_across",
                 "  the same from Python, across",
@@ -69,7 +69,7 @@ fn wall(depth: Depth) -> Group {
             .at_most(1.0, System::BEST)],
         ),
         Case::new(
-            "bench_switch pair one python bench_pipe.py 1000 3 python_pipe_one",
+            "bench_switch pair one python bench_pipe.py 500 3 python_pipe_one",
             [Figure::new(
                 "python_pipe_one",
                 "  the same from Python, one core",

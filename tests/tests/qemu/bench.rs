@@ -6,7 +6,7 @@ use tests::bench::case::{Case, Group, Kind};
 use tests::bench::counts::Counts;
 use tests::bench::figure::{Figure, Unit};
 use tests::bench::python;
-use tests::bench::runner::Runner;
+use tests::bench::runner::{Runner, Section};
 use tests::programs::{Link, compile, on_linux};
 use tests::suite::Tier;
 
@@ -244,10 +244,7 @@ pub fn add(tier: Tier) -> Tier {
                 ),
             ];
             let group = Group::ours("counted", Kind::Instructions, 2, cases);
-            let section = Runner::new(false)
-                .unwrap()
-                .measure(&group, None, |_| ())
-                .unwrap();
+            let section = measured(group);
             assert_eq!(
                 section.remarks,
                 ["roentgen: status 2 /bin/bench_start nothing"]
@@ -275,13 +272,16 @@ pub fn add(tier: Tier) -> Tier {
     )
 }
 
+fn measured(group: Group) -> Section {
+    let runner = Runner::new(false).unwrap();
+    let mut sections = runner.measure(&[group], None, |_| ()).unwrap();
+    sections.remove(0)
+}
+
 /// Boots a machine, in which all commands must end well and print all of their figures.
 fn assert_all_measure(cases: Vec<Case>) {
     let group = Group::ours("a few rounds", Kind::Wall, 1, cases);
-    let section = Runner::new(false)
-        .unwrap()
-        .measure(&group, None, |_| ())
-        .unwrap();
+    let section = measured(group);
     assert!(section.remarks.is_empty(), "{:#?}", section.remarks);
     for row in &section.rows {
         let (name, samples) = (&row.figure.name, &row.cells[0]);
