@@ -19,6 +19,7 @@
 //! | [`stress`] | this kernel under loads that are to break it |
 //! | [`host`] | what a host is, for results |
 //! | [`meanwhile`] | ticks beside work |
+//! | [`random`] | numbers from a seed |
 //! | [`linux`] | the control: Debian's kernel in the same emulator |
 //!
 //! Tests start at [`machine::Machine`]. Not here: anything that runs in the guest.
@@ -46,6 +47,7 @@ pub mod packages;
 pub mod programs;
 pub mod project;
 pub mod quality;
+pub mod random;
 pub mod requirements;
 pub mod seeded;
 pub mod share;

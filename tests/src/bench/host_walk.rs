@@ -15,6 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::statistics::Samples;
 use crate::meanwhile::meanwhile;
+use crate::random::Random;
 
 /// Words that are walked through: 4 MiB, more than a core's own caches hold, as what an emulator
 /// uses of its code, its tables and its guest's memory is.
@@ -40,13 +41,10 @@ impl HostWalk {
     #[must_use]
     pub fn new() -> Self {
         let mut next: Vec<u32> = (0..WORDS as u32).collect();
-        let mut random = 1_u64;
-        // Sattolo's algorithm, by Knuth's MMIX generator.
+        let mut random = Random::new(1);
+        // Sattolo's algorithm.
         for last in (1..WORDS).rev() {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            next.swap(last, (random >> 33) as usize % last);
+            next.swap(last, random.below(last));
         }
         Self { next }
     }

@@ -10,6 +10,7 @@
 //! | [`case`] | what can be measured: cases, groups, systems |
 //! | [`figure`] | what a number means: its unit, and how good it must be |
 //! | [`statistics`], [`noise`] | samples, what is said of them, and when two lists differ |
+//! | [`host_walk`] | how fast the host was meanwhile |
 //! | [`runner`] | boots the systems in turn and gathers the numbers |
 //! | [`table`], [`record`] | the result for people, and as JSON |
 //! | [`session`] | what is around the suites of a run: its directory, the older result, the page |

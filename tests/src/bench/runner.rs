@@ -243,29 +243,27 @@ impl Runner {
         progress: impl Fn(&str) + Sync,
     ) -> Result<()> {
         let mut boots = Vec::new();
-        for (place, group) in groups.iter().enumerate() {
+        let places = groups.iter().enumerate();
+        for (place, group) in places.filter(|(_, group)| group.kind != Kind::Wall) {
             for round in 1..=group.rounds {
-                let systems = 0..group.systems.len();
-                let is_timed = group.kind == Kind::Wall;
-                boots.extend(
-                    systems
-                        .filter(|_| !is_timed)
-                        .map(|index| (place, round, index)),
-                );
+                boots.extend((0..group.systems.len()).map(|index| (place, round, index)));
             }
         }
         let next = AtomicUsize::new(0);
         let ended = Mutex::new(Vec::new());
         let work = || {
-            while let Some((place, round, index)) = boots.get(next.fetch_add(1, Ordering::Relaxed))
-            {
-                let (group, begun) = (&groups[*place], Instant::now());
-                let system = group.systems[*index];
-                progress(&step(group, system, *round));
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some((place, round, index)) = boots.get(number).copied() else {
+                    break;
+                };
+                let (group, begun) = (&groups[place], Instant::now());
+                let system = group.systems[index];
+                progress(&step(group, system, round));
                 let output = self.machine(group, system).and_then(Machine::run);
                 let seconds = begun.elapsed().as_secs_f64();
                 let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
-                ended.push((*place, *round, *index, seconds, output));
+                ended.push((number, seconds, output));
             }
         };
         thread::scope(|scope| {
@@ -274,8 +272,9 @@ impl Runner {
             }
         });
         let mut ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-        ended.sort_by_key(|(place, round, index, ..)| (*place, *round, *index));
-        for (place, _, index, seconds, output) in ended {
+        ended.sort_by_key(|(number, ..)| *number);
+        for (number, seconds, output) in ended {
+            let (place, _, index) = boots[number];
             sections[place].seconds += seconds;
             sections[place].add(&groups[place], index, &output?);
         }

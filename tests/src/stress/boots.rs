@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use super::outcome::{Outcome, Tally};
-use super::random::Random;
 use super::storm::{Order, Storm};
 use crate::build::Images;
 use crate::console::driver::Sink;
 use crate::error::Result;
 use crate::machine::{Hardware, Machine};
+use crate::random::Random;
 
 /// The cores of a machine, in turn, where nobody ordered a number.
 const CORES: [u32; 4] = [1, 2, 4, 8];

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::outcome::{Outcome, Tally};
-use super::random::Random;
 use super::storm::{Order, Storm, in_machine};
 use crate::build::{Images, template};
 use crate::console::driver::{self, Sink};
@@ -14,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::initramfs::{Damage, INIT};
 use crate::machine::{Hardware, Machine, Output};
 use crate::programs::{self, Link};
+use crate::random::Random;
 
 /// The first process: prints much, and needs little.
 const PROGRAM: &str = "errnos";

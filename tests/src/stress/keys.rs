@@ -1,6 +1,6 @@
 //! Random bytes for a terminal, as no hand types them.
 
-use super::random::Random;
+use crate::random::Random;
 
 /// Bytes that a terminal does something about: ^C, ^D, ^\\, ^Z, ^S, ^Q, ^V, ^U, ^W, ^R, erase,
 /// carriage return, newline, and the beginnings of escapes and of UTF-8.

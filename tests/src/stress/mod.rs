@@ -11,7 +11,7 @@
 //! | [`storm`], [`list`] | what a storm is, and which there are |
 //! | [`outcome`] | runs one: its figures, or what went wrong |
 //! | [`boots`], [`images`], [`mutants`], [`parsers`] | the storms that the host drives |
-//! | [`keys`], [`random`] | bytes for a terminal, and numbers, from a seed |
+//! | [`keys`] | bytes for a terminal, from a seed |
 //! | [`report`] | the scoreboard, for the terminal and as Markdown |
 
 mod boots;
@@ -21,7 +21,6 @@ pub mod list;
 pub mod mutants;
 pub mod outcome;
 mod parsers;
-mod random;
 pub mod report;
 pub mod storm;
 
